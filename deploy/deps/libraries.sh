@@ -32,14 +32,15 @@ library_options() {
     case $1 in
         # At least one event library must be compiled in for event_lib_custom to exist. What is
         # switched off is what a server behind our own accept does not use; what is not detected
-        # but said (libcap) keeps the result independent of what else is installed.
+        # but said (libcap, git) keeps the result independent of where it is made.
         libwebsockets)
             printf '%s\n' -DLWS_WITHOUT_TESTAPPS=ON -DLWS_WITHOUT_CLIENT=ON -DLWS_WITH_HTTP2=OFF \
                 -DLWS_WITH_SHARED=OFF -DLWS_WITH_LIBEVENT=ON -DLWS_WITH_EVLIB_PLUGINS=OFF \
                 -DLWS_WITHOUT_EXTENSIONS=OFF -DLWS_WITH_ZLIB=ON -DLWS_WITH_SSL=ON \
                 -DLWS_LOG_TAG_LIFECYCLE=OFF -DLWS_IPV6=ON -DLWS_WITH_UDP=OFF \
                 -DLWS_WITH_NETLINK=OFF -DLWS_WITH_SYS_SMD=OFF -DLWS_WITH_CONMON=OFF \
-                -DLWS_WITH_TLS_SESSIONS=OFF -DLWS_HAVE_LIBCAP=0 -DDISABLE_WERROR=ON
+                -DLWS_WITH_TLS_SESSIONS=OFF -DLWS_HAVE_LIBCAP=0 -DDISABLE_WERROR=ON \
+                -DCMAKE_DISABLE_FIND_PACKAGE_Git=ON
             ;;
         hiredis) printf '%s\n' -DBUILD_SHARED_LIBS=OFF -DDISABLE_TESTS=ON -DENABLE_SSL=ON ;;
         yyjson) printf '%s\n' -DBUILD_SHARED_LIBS=OFF ;;
