@@ -18,10 +18,10 @@
 #ifndef CONFAB_TESTS_UNIT_TEST_H
 #define CONFAB_TESTS_UNIT_TEST_H
 
-/* The order matters to cmocka. */
+/* cmocka.h takes these for granted. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
