@@ -50,9 +50,10 @@ struct broker_reply {
     uint64_t id;
 };
 
-/* What fetchSockets tells of one socket. All borrowed for the call of `describe`'s consumer. */
+/* Given at birth, borrowed for the broker's life. `describe`, `disconnect`, `server_event`, `deliver_with_ack` are called by cluster brokers only. */
 struct broker_events {
-    /* Deliver to one local member. Called once per member and message. Must not free members (closing later is fine). */
+    /* Deliver to one local member. Called once per member and message. May remove members and emit (that is delivered after
+     * this message has reached everybody), but must not free members (closing later is fine). */
     void (*deliver)(void *user, struct broker_member *member, struct message *message);
     /* Another node asks for an acknowledgement of this broadcast: send with an ack request, and give each first
      * argument to broker_answer_ack(reply, …). The number of members reached is counted by the broker. */
@@ -88,13 +89,20 @@ void broker_free(struct broker **broker);
 enum broker_state broker_state(const struct broker *broker);
 /* This node's tag; NULL until it is won (a cluster node draws it against the others). Then constant. */
 const char *broker_node_tag(const struct broker *broker);
-/* Time passes: the memory broker's timers (grace, storms). The Redis broker keeps its own; then deadline is INT64_MAX. */
+/* Time passes: the memory broker's timers (grace, storms). To be told once a turn, before anything else, for the last time told is what it takes
+ * for now. The Redis broker keeps its own; then deadline is INT64_MAX. */
 int64_t broker_deadline(const struct broker *broker);
 void broker_advance(struct broker *broker, int64_t now_ms);
 /* The node stops for good: its names are kept for their grace by the others, its lease ends. `done` when Redis knows (or cannot be told). */
 void broker_leave_cluster(struct broker *broker, void (*done)(void *user), void *user);
 
 /* ---- namespaces and members ---- */
+
+#define BROKER_ROOM_MAX_BYTES 8192        /* the longest room name; peers' join requests are held to it too */
+#define BROKER_ROOMS_PER_MEMBER_MAX 1000 /* unless set otherwise */
+
+/* Before the first namespace is opened. The private room counts. */
+void broker_set_rooms_per_member(struct broker *broker, unsigned limit);
 
 /* Opens a namespace (Node's adapter for it). Idempotent: one object per name. Lives as long as the broker. */
 struct broker_namespace *broker_namespace(struct broker *broker, const char *name);
@@ -103,7 +111,8 @@ void broker_namespace_set_user(struct broker_namespace *nsp, void *user);
 void *broker_namespace_user(const struct broker_namespace *nsp);
 size_t broker_member_count(const struct broker_namespace *nsp);
 
-/* Adds a member with its private room, its 20-character socket id. Live at once. */
+/* Adds a member with its private room, its 20-character socket id (at most BROKER_ROOM_MAX_BYTES). Live at once. The struct need
+ * not be initialised but must be zeroed or removed before. broker_free() removes whoever is left. */
 void broker_add(struct broker_namespace *nsp, struct broker_member *member, const char *socket_id);
 /* Leaves all rooms and the namespace. Safe inside a fan-out. Idempotent. */
 void broker_remove(struct broker_member *member);
@@ -112,16 +121,19 @@ struct broker_member *broker_find(struct broker_namespace *nsp, const char *sock
 
 /*
  * Joins a room. `done` (may be NULL) is called when broadcasts to the room from other nodes reach this one: CONFAB_OK; the
- * member is in the room for local emits at once. CONFAB_ELIMIT beyond the per-member limit (nothing joined).
+ * member is in the room for local emits at once. Returns CONFAB_OK, or CONFAB_ELIMIT beyond the per-member limit or for too long a name, or
+ * CONFAB_ECLOSED for a member that is in no namespace: then nothing was joined and `done` is not called. `done` gets CONFAB_ECANCELED when
+ * the room lost all its local members before it was live.
  */
 int broker_join(struct broker_member *member, const char *room, size_t room_bytes, void (*done)(void *user, int status),
                 void *user);
+/* A member's private room is not left but by broker_remove(). */
 void broker_leave(struct broker_member *member, const char *room, size_t room_bytes);
 bool broker_is_in(const struct broker_member *member, const char *room, size_t room_bytes);
 /* Visits the rooms of a member, its private one first. */
 void broker_each_room(const struct broker_member *member, void (*visit)(void *user, const struct text *room),
                       void *user);
-/* Visits local members of a room (of the whole namespace with NULL). Members may be removed inside. */
+/* Visits local members of a room (of the whole namespace with NULL). Members may be removed and added inside; those added are not visited. */
 void broker_each_member(struct broker_namespace *nsp, const struct text *room,
                         void (*visit)(void *user, struct broker_member *member), void *user);
 
@@ -129,7 +141,8 @@ void broker_each_member(struct broker_namespace *nsp, const struct text *room,
 
 enum broker_scope { BROKER_SCOPE_CLUSTER, BROKER_SCOPE_NODE };
 
-/* Borrows the message (holds it while needed). */
+/* Borrows the message (holds it while needed). From inside a delivery the local part waits until that one has reached everybody, so
+ * that all local members see one order. */
 void broker_emit(struct broker *broker, struct message *message);
 /* `done` may be NULL. CONFAB_OK with the scope reached; CONFAB_EUNAVAILABLE when the link died in flight (it may or may not have arrived). */
 void broker_emit_ordered(struct broker *broker, struct message *message,
@@ -153,8 +166,8 @@ struct broker_claim {
 };
 
 enum broker_claim_result {
-    BROKER_CLAIM_WON,         /* new holder; joined was announced (or counted in a storm) */
-    BROKER_CLAIM_RESUMED,     /* taken over by its resume secret; nothing announced */
+    BROKER_CLAIM_WON,         /* new holder; joined is announced (or counted in a storm) right after `done` has returned */
+    BROKER_CLAIM_RESUMED,     /* taken over by its resume secret; nothing announced, the shown form stays as it was */
     BROKER_CLAIM_TAKEN,       /* somebody else holds it */
     BROKER_CLAIM_UNAVAILABLE, /* the link is down or died in flight; a claim that was won all the same is released again */
 };
@@ -165,7 +178,7 @@ struct broker_roster_events {
     void (*on_lost)(void *user, struct broker_claim claim, int why);
 };
 
-/* One roster per namespace. Events and user are borrowed. Lives as long as the broker. */
+/* At most one roster per namespace (a second call returns the first). Opens the namespace. Texts are copied. Events and user are borrowed. Lives as long as the broker. */
 struct broker_roster *broker_roster_open(struct broker *broker, const struct broker_roster_config *config,
                                          const struct broker_roster_events *events, void *user);
 
@@ -207,8 +220,9 @@ const struct broker_counters *broker_counters(const struct broker *broker);
 
 /* ---- the two implementations ---- */
 
-/* One node, in memory. `node_tag`: [0-9a-z]{3,8}. events/user borrowed for the broker's life. */
-struct broker *broker_memory_new(const char *node_tag, const struct broker_events *events, void *user);
+/* One node, in memory. `node_tag`: [0-9a-z]{3,8}. `seed`: 16 random bytes for its hash tables. events/user borrowed for the broker's life. */
+struct broker *broker_memory_new(const char *node_tag, const uint8_t seed[16], const struct broker_events *events,
+                                 void *user);
 /* The Redis broker is made by broker/redis.h (it needs an event base). */
 
 #endif
