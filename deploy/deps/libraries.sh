@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # here, prefix and system are set by install
 # Part of deploy/deps/install: the libraries that are built from source, and how.
 
 # What is built here: libwebsockets everywhere (Debian's own has no foreign event loop, or is built

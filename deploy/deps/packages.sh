@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # here, prefix and system are set by install
 # Part of deploy/deps/install: which apt packages each component needs, and installing them.
 
 # Sets system to bookworm or trixie: whose package names and library versions are right here.
@@ -39,7 +40,7 @@ component_packages() {
         build-trixie) printf '%s\n' libmsgpack-c-dev libhiredis-dev libyyjson-dev ;;
         test-*)
             printf '%s\n' libcmocka-dev
-            have redis-server || printf '%s\n' redis-server
+            have redis-server || printf '%s\n' redis-tools
             ;;
         lint-*)
             have clang-format || printf '%s\n' clang-format
@@ -63,6 +64,15 @@ component_packages() {
                 libutf8proc3 libhiredis1.1.0 libyyjson0 libssl3t64 zlib1g
             ;;
     esac
+}
+
+# redis-tools holds the whole server, under the name of one of its tools; the package redis-server
+# adds only a link and a system service, which a machine for development should not have to run.
+link_redis_server() {
+    if ! have redis-server && [ -x /usr/bin/redis-check-rdb ]; then
+        mkdir -p "$prefix/bin"
+        ln -sfn /usr/bin/redis-check-rdb "$prefix/bin/redis-server"
+    fi
 }
 
 missing_packages() {

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # here, prefix and system are set by install
 # Part of deploy/deps/install: fetching Debian 13's source packages on any Debian, without touching
 # the machine's own apt configuration, and unpacking them.
 #

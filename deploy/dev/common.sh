@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What the verbs and the test suites share. Sourced from the top of the checkout, with bash's
+# strict settings.
+
+[ "${CI:-}" != true ] || export CONFAB_YES=1
+export PATH=$PWD/.deps/bin:$PATH
+
+die() {
+    printf 'dev: %s\n' "$*" >&2
+    exit 1
+}
+
+usage_error() {
+    printf 'dev: %s\n' "$*" >&2
+    exit 64
+}
+
+have() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+# Installs what components (see deploy/deps/install --help) need and is not there.
+need() { # component…
+    local -a yes=()
+    [ -z "${CONFAB_YES:-}" ] || yes=(--yes)
+    deploy/deps/install "${yes[@]}" "$@"
+}
+
+# Configures a preset where that is due, and builds it.
+build_preset() { # debug|asan|release
+    local dir=build/$1 werror=()
+    [ "${CI:-}" != true ] || werror=(-DCONFAB_WERROR=ON)
+    if [ ! -f "$dir/build.ninja" ] || [ CMakePresets.json -nt "$dir/build.ninja" ] ||
+        [ .deps/stamp -nt "$dir/build.ninja" ] || [ "${CI:-}" = true ]; then
+        mkdir -p "$dir"
+        if ! cmake --preset "$1" "${werror[@]}" >"$dir/configure.log" 2>&1; then
+            cat "$dir/configure.log" >&2
+            die "the configuration of $dir failed"
+        fi
+    fi
+    # Ninja's own lines are of interest only when something fails.
+    if ! cmake --build --preset "$1" -j "$(nproc)" >"$dir/build.log" 2>&1; then
+        tail -n 200 "$dir/build.log" >&2
+        die "the build of $dir failed"
+    fi
+}
+
+# Installs a directory's npm packages exactly as its lock file says, unless they are there.
+need_npm() { # directory
+    local stamp=$1/node_modules/.confab-lock
+    if ! cmp -s "$1/package-lock.json" "$stamp"; then
+        printf 'dev: npm ci in %s\n' "$1" >&2
+        (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+        cp "$1/package-lock.json" "$stamp"
+    fi
+}
+
+docker_answers() {
+    have docker && timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+}
+
+# A suite that cannot run here says why and ends so; ./dev test lists it as not run.
+not_run() { # reason
+    printf 'not run: %s\n' "$*"
+    exit 77
+}
