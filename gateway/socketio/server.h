@@ -148,6 +148,13 @@ bool confab_emit(struct confab_socket *socket, const char *event, struct confab_
 /* Dropped when the client cannot take it now. */
 bool confab_emit_volatile(struct confab_socket *socket, const char *event, struct confab_value *args);
 
+/* An event encoded once, to be sent to many sockets one at a time (a list that each newcomer asks for). Counted by its
+ * maker alone: one new, one free; sockets that still have it queued keep what they need. Takes args; NULL when the event's name is reserved. */
+struct confab_packet;
+struct confab_packet *confab_packet_new(struct confab_namespace *nsp, const char *event, struct confab_value *args);
+void confab_packet_free(struct confab_packet **packet);
+bool confab_emit_packet(struct confab_socket *socket, struct confab_packet *packet);
+
 /* `status`: CONFAB_OK with the client's arguments (borrowed), CONFAB_ETIMEDOUT, or CONFAB_ECLOSED; args then NULL. */
 typedef void confab_ack_fn(struct confab_server *server, int status, const struct confab_value *args, void *user);
 /* With an acknowledgement; timeout_ms 0: none but the socket's end. `handler` is called exactly once, never inside the call. */

@@ -1,0 +1,73 @@
+/* What the chat's own files share. */
+#ifndef CONFAB_CHAT_CHAT_INTERNAL_H
+#define CONFAB_CHAT_CHAT_INTERNAL_H
+
+#include <stddef.h>
+
+#include "common/bucket.h"
+#include "common/name.h"
+#include "gateway/chat/chat.h"
+#include "gateway/socketio/server.h"
+
+#define CHAT_MESSAGE_MAX_BYTES 4096 /* one message; also send_msg's argument as JSON */
+#define CHAT_ROOM_MAX_BYTES 64
+#define CHAT_CID_MAX_BYTES 64
+#define CHAT_RESUME_BYTES 32 /* hex characters */
+#define CHAT_LIST_REBUILD_MS 200
+
+struct chat {
+    struct confab_server *server;
+    struct confab_namespace *nsp;
+    struct confab_roster *roster;
+    struct chat_config config;
+    struct chat_counters counters;
+    struct confab_packet *list; /* the onlineUsers event as last built; owned, NULL before the first */
+    uint64_t list_version;
+    int64_t list_built_at_ms;
+    uint64_t next_message; /* makes ids unique within this process */
+    char epoch[12];        /* and unlike those of an earlier process with the same tag */
+};
+
+/* What the chat keeps of one socket, from its first event on. Owned by the socket. */
+struct chat_user {
+    struct chat *chat;           /* borrowed */
+    char *shown;                 /* owned; NULL: not logged in */
+    char *key;                   /* owned; what makes the name unique */
+    char resume[CHAT_RESUME_BYTES + 1];
+    struct bucket logins;
+    struct bucket send_msgs;
+    struct chat_login *login;    /* owned; the one whose claim is under way */
+};
+
+/* The socket's, made when there is none yet. */
+struct chat_user *chat_user_of(struct chat *chat, struct confab_socket *socket);
+
+/* ---- reply.c: answers ---- */
+
+/* {"ok":true}, to which fields are added. */
+struct confab_value *chat_ok(void);
+/* Refuses in the handler: counts, and acks {"ok":false,"error":…,"message":…}; `message` NULL takes the code's own. */
+void chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code code, const char *message);
+void chat_refuse_for(struct chat *chat, struct confab_event *event, int64_t retry_ms);
+/* The same for an event that was deferred. */
+void chat_refuse_later(struct chat *chat, struct confab_token token, enum chat_code code, const char *message);
+/* Acks with one value; taken. */
+void chat_answer(struct confab_event *event, struct confab_value *answer);
+void chat_answer_later(struct chat *chat, struct confab_token token, struct confab_value *answer);
+
+/* ---- login.c ---- */
+void chat_on_login(struct confab_socket *socket, struct confab_event *event, void *user);
+void chat_on_online_users(struct confab_socket *socket, struct confab_event *event, void *user);
+void chat_on_name_lost(struct confab_socket *socket, int why, void *user);
+
+/* ---- talk.c ---- */
+void chat_on_chat(struct confab_socket *socket, struct confab_event *event, void *user);
+void chat_on_send_msg(struct confab_socket *socket, struct confab_event *event, void *user);
+
+/* ---- rooms.c ---- */
+void chat_on_join(struct confab_socket *socket, struct confab_event *event, void *user);
+void chat_on_leave(struct confab_socket *socket, struct confab_event *event, void *user);
+/* Reads {room} into `room` as the server's own room name; false when it is none that clients may name. */
+bool chat_read_room(const struct confab_value *from, char room[static CHAT_ROOM_MAX_BYTES + 6]);
+
+#endif
