@@ -1,12 +1,16 @@
 /*
- * Who is in which room, for the local members of one namespace, and the walk over them that a broadcast is.
+ * Who is in which room, for the local members of one namespace, and the walk over them that a
+ * broadcast is.
  *
- * Pure: no sockets, no clock. A room exists while it has members; the owner of the index is told when a room gets its first member
- * and when it has lost its last one, which is what a broker needs that subscribes to just the rooms it has members for. A membership
- * is one small link in two lists (the room's and the member's), so a fan-out is a loop over a list and allocates nothing.
+ * Pure: no sockets, no clock. A room exists while it has members; the owner of the index is told
+ * when a room gets its first member and when it has lost its last one, which is what a broker needs
+ * that subscribes to just the rooms it has members for. A membership is one small link in two lists
+ * (the room's and the member's), so a fan-out is a loop over a list and allocates nothing.
  *
- * Changes during a walk are allowed everywhere a callback runs, unless its comment says otherwise: a member that is taken out is not visited any more, one that
- * comes in is not visited by walks that began before. The index does not know what a message is made of or what a member is part of.
+ * Changes during a walk are allowed everywhere a callback runs, unless its comment says otherwise:
+ * a member that is taken out is not visited any more, one that comes in is not visited by walks of
+ * that room that began before. The index does not know what a message is made of or what a member
+ * is part of.
  */
 #ifndef CONFAB_BROKER_ROOMS_H
 #define CONFAB_BROKER_ROOMS_H
@@ -38,7 +42,8 @@ struct room_link {
 };
 
 struct rooms_events {
-    /* The room has just got its first local member (it is linked already). Must not change the index. */
+    /* The room has just got its first local member (it is linked already). Must not change the
+     * index. */
     void (*first)(void *user, struct room *room);
     /* The room has lost its last member and is freed after the call. Must not change the index. */
     void (*last)(void *user, struct room *room);
@@ -51,14 +56,16 @@ struct rooms {
     size_t member_count;
     unsigned rooms_per_member_max;
     uint32_t selection;
-    uint64_t fan_out;
+    uint64_t fan_out; /* grows with each, and is what struct broker_member.visited is compared with
+                       */
+    bool in_fan_out;
     struct rooms_cursor *cursors; /* the walks under way, the innermost first */
     const struct rooms_events *events;
     void *user;
 };
 
-/* Whom a broadcast or a bulk request means: everybody in at least one of the rooms (everybody at all with none), but nobody in an
- * `except` room. Texts are borrowed for the call. */
+/* Whom a broadcast or a bulk request means: everybody in at least one of the rooms (everybody at
+ * all with none), but nobody in an `except` room. Texts are borrowed for the call. */
 struct rooms_target {
     const struct text *rooms;
     const struct text *except;
@@ -66,14 +73,13 @@ struct rooms_target {
     unsigned except_count;
 };
 
-static inline struct rooms_target
-rooms_target_of(const struct message *message)
+static inline struct rooms_target rooms_target_of(const struct message *message)
 {
-    return (struct rooms_target){message->rooms, message->except, message->room_count, message->except_count};
+    return (struct rooms_target){message->rooms, message->except, message->room_count,
+                                 message->except_count};
 }
 
-static inline struct text
-room_text(const struct room *room)
+static inline struct text room_text(const struct room *room)
 {
     return (struct text){room->name, room->by_name.key_len};
 }
@@ -81,14 +87,16 @@ room_text(const struct room *room)
 /* ---- life ---- */
 
 /* events may be NULL. */
-void rooms_init(struct rooms *rooms, const uint8_t seed[HTABLE_SEED_BYTES], unsigned rooms_per_member_max,
-                const struct rooms_events *events, void *user);
-/* Takes all members out (their `nsp` becomes NULL) and tells `last` for each room. No walk may be under way. */
+void rooms_init(struct rooms *rooms, const uint8_t seed[HTABLE_SEED_BYTES],
+                unsigned rooms_per_member_max, const struct rooms_events *events, void *user);
+/* Takes all members out (their `nsp` becomes NULL) and tells `last` for each room. No walk may be
+ * under way. */
 void rooms_fini(struct rooms *rooms);
 
 /* ---- members ---- */
 
-/* The member comes in together with its private room, whose name is its id. It must not be in any index; the id's length is the caller's to limit. */
+/* The member comes in together with its private room, whose name is its id. It must not be in any
+ * index; the id's length is the caller's to limit. */
 void rooms_add(struct rooms *rooms, struct broker_member *member, const char *id, size_t id_bytes);
 /* Out of all rooms and out of the index. */
 void rooms_remove(struct rooms *rooms, struct broker_member *member);
@@ -97,31 +105,41 @@ struct broker_member *rooms_find_member(const struct rooms *rooms, const char *i
 /* The private room of a member in the index: its name is the member's id. */
 const struct room *rooms_private(const struct broker_member *member);
 
-/* CONFAB_OK and the room, also when it was in there before; CONFAB_ELIMIT: too many rooms or too long a name, nothing changed. */
-int rooms_join(struct rooms *rooms, struct broker_member *member, const char *name, size_t name_bytes,
-               struct room **room);
+/* CONFAB_OK and the room, also when it was in there before; CONFAB_ELIMIT: too many rooms or too
+ * long a name, nothing changed. */
+int rooms_join(struct rooms *rooms, struct broker_member *member, const char *name,
+               size_t name_bytes, struct room **room);
 /* True when it was in there. A member's own private room is not left but by rooms_remove(). */
-bool rooms_leave(struct rooms *rooms, struct broker_member *member, const char *name, size_t name_bytes);
+bool rooms_leave(struct rooms *rooms, struct broker_member *member, const char *name,
+                 size_t name_bytes);
 /* NULL when the room has no local members. */
 struct room *rooms_find(const struct rooms *rooms, const char *name, size_t name_bytes);
-bool rooms_is_in(const struct rooms *rooms, const struct broker_member *member, const char *name, size_t name_bytes);
-/* Visits every room that has local members, private ones included; no order. `visit` must not change the index. */
-void rooms_each(const struct rooms *rooms, void (*visit)(void *user, const struct room *room), void *user);
+bool rooms_is_in(const struct rooms *rooms, const struct broker_member *member, const char *name,
+                 size_t name_bytes);
+/* Visits every room that has local members, private ones included; no order. `visit` must not
+ * change the index. */
+void rooms_each(const struct rooms *rooms, void (*visit)(void *user, const struct room *room),
+                void *user);
 
 /* ---- walks ---- */
 
 /*
- * Calls `deliver` once for each local member the message means, in the order of joining. Returns how many. `deliver` may take members out or
- * in and may start cursors, but not a second fan-out of the same index (asserted; the broker puts deliveries in a row for that).
+ * Calls `deliver` once for each local member the message means, in the order of joining. Returns
+ * how many. `deliver` may take members out or in and may start cursors, but not a second fan-out of
+ * the same index (asserted; the broker puts deliveries in a row for that).
  */
 size_t rooms_fan_out(struct rooms *rooms, struct message *message,
-                     void (*deliver)(void *user, struct broker_member *member, struct message *message), void *user);
+                     void (*deliver)(void *user, struct broker_member *member,
+                                     struct message *message),
+                     void *user);
 
-/* The same members for something else than a message: `pick` must not change the index. No allocation. */
+/* The same members for something else than a message: `pick` must not change the index. No
+ * allocation. */
 void rooms_select(struct rooms *rooms, const struct rooms_target *target,
                   void (*pick)(void *user, struct broker_member *member), void *user);
 
-/* A walk over one room's members, or over all with NULL, that survives any change. Lives on the caller's stack; must be ended. */
+/* A walk over one room's members, or over all with NULL, that survives any change. Lives on the
+ * caller's stack; must be ended. */
 struct rooms_cursor {
     struct rooms_cursor *outer;
     struct list *next; /* NULL: at the end */
@@ -133,8 +151,8 @@ struct broker_member *rooms_cursor_next(struct rooms_cursor *cursor);
 void rooms_cursor_end(struct rooms *rooms, struct rooms_cursor *cursor);
 
 /*
- * A selection to be worked off later or in slices, over several turns of the loop: it keeps ids, not pointers, so members may go and be freed
- * meanwhile, and then are left out.
+ * A selection to be worked off later or in slices, over several turns of the loop: it keeps ids,
+ * not pointers, so members may go and be freed meanwhile, and then are left out.
  */
 struct rooms_walk;
 struct rooms_walk *rooms_walk_new(struct rooms *rooms, const struct rooms_target *target);

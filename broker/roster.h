@@ -1,9 +1,11 @@
 /*
- * The parts of a roster that do not depend on who keeps the names: this node's copy of the list, the claims of this node's sockets,
- * and the counting that replaces single announcements while very many are online.
+ * The parts of a roster that do not depend on who keeps the names: this node's copy of the list,
+ * the claims of this node's sockets, and the counting that replaces single announcements while very
+ * many are online.
  *
- * Pure: no sockets, no clock, no timer. The memory broker is its own authority and feeds these parts itself; a cluster's broker feeds them from the
- * ordered stream of records that the authority publishes.
+ * Pure: no sockets, no clock, no timer. The memory broker is its own authority and feeds these
+ * parts itself; a cluster's broker feeds them from the ordered stream of records that the authority
+ * publishes.
  */
 #ifndef CONFAB_BROKER_ROSTER_H
 #define CONFAB_BROKER_ROSTER_H
@@ -29,13 +31,14 @@ struct roster_name {
     struct list order;
     struct text shown;
     struct text owner; /* "<tag>:<incarnation>" of the node that holds it; owned, may be empty */
+    char bytes[];      /* the key and the shown form, each with a NUL */
 };
 
 struct roster_names {
     struct htable by_key;
-    struct list order;     /* in joining order */
-    uint64_t version;      /* grows with every change of what broker_roster_each() shows */
-    uint64_t seq;          /* the last record applied or covered by a reload */
+    struct list order; /* in joining order */
+    uint64_t version;  /* grows with every change of what broker_roster_each() shows */
+    uint64_t seq;      /* the last record applied or covered by a reload */
 };
 
 void roster_names_init(struct roster_names *names, const uint8_t seed[HTABLE_SEED_BYTES]);
@@ -43,9 +46,10 @@ void roster_names_fini(struct roster_names *names);
 size_t roster_names_count(const struct roster_names *names);
 struct roster_name *roster_names_find(const struct roster_names *names, struct text key);
 
-/* Appends the name; when the key is there already only the owner is replaced (place and shown form stay). True when it is new.
- * Copies. The caller has checked the lengths. */
-bool roster_names_put(struct roster_names *names, struct text key, struct text shown, struct text owner);
+/* Appends the name; when the key is there already only the owner is replaced (place and shown form
+ * stay). True when it is new. Copies. The caller has checked the lengths. */
+bool roster_names_put(struct roster_names *names, struct text key, struct text shown,
+                      struct text owner);
 /* True when it was there. */
 bool roster_names_drop(struct roster_names *names, struct text key);
 
@@ -69,10 +73,12 @@ enum roster_applied {
     ROSTER_STALE, /* seq was applied before, or is covered by the last reload: nothing done */
     ROSTER_GAP,   /* records are missing in between: nothing done, a reload is needed */
 };
-enum roster_applied roster_names_apply(struct roster_names *names, const struct roster_record *record);
+enum roster_applied roster_names_apply(struct roster_names *names,
+                                       const struct roster_record *record);
 
-/* A reload: fill another struct with roster_names_put() in joining order, set its seq, then let it take the place of the old
- * content at once. `fresh` is empty afterwards. The version grows when the shown list is another one. */
+/* A reload: fill another struct with roster_names_put() in joining order, set its seq, then let it
+ * take the place of the old content at once. `fresh` is empty afterwards. The version grows when
+ * the shown list is another one. */
 void roster_names_replace(struct roster_names *names, struct roster_names *fresh);
 
 /* ---- the claims of this node ---- */
@@ -86,7 +92,8 @@ enum roster_claim_state {
 struct roster_claim {
     struct htable_entry by_id;
     struct htable_entry by_key; /* while held: one held claim of a name on this node */
-    struct list link;           /* in struct roster_claims.all, oldest first; free for the implementation when detached */
+    struct list link; /* in struct roster_claims.all, oldest first; free for the implementation when
+                         detached */
     uint64_t id;
     enum roster_claim_state state;
     bool has_resume;
@@ -113,7 +120,8 @@ void roster_claims_init(struct roster_claims *claims, const uint8_t seed[HTABLE_
 void roster_claims_fini(struct roster_claims *claims);
 size_t roster_claims_count(const struct roster_claims *claims);
 
-/* A new claim, asked for. NULL when the key or the shown form is empty or too long (the caller then answers TAKEN). */
+/* A new claim, asked for. NULL when the key or the shown form is empty or too long (the caller then
+ * answers TAKEN). */
 struct roster_claim *roster_claims_ask(struct roster_claims *claims, const struct broker_name *name,
                                        void (*done)(void *user, enum broker_claim_result result,
                                                     struct broker_claim claim),
@@ -123,11 +131,13 @@ struct roster_claim *roster_claims_find(const struct roster_claims *claims, uint
 struct roster_claim *roster_claims_holder(const struct roster_claims *claims, struct text key);
 
 /*
- * Answers an asked claim, exactly once. WON and RESUMED make it held (no other claim of this node may hold the key then: see
- * roster_claims_detach); TAKEN and UNAVAILABLE free it before `done` is called, so whoever has to undo something at the authority keeps what
- * it needs before. `done` may release the claim: do not use the pointer after the call.
+ * Answers an asked claim, exactly once. WON and RESUMED make it held (no other claim of this node
+ * may hold the key then: see roster_claims_detach); TAKEN and UNAVAILABLE free it before `done` is
+ * called, so whoever has to undo something at the authority keeps what it needs before. `done` may
+ * release the claim: do not use the pointer after the call.
  */
-void roster_claims_settle(struct roster_claims *claims, struct roster_claim *claim, enum broker_claim_result result);
+void roster_claims_settle(struct roster_claims *claims, struct roster_claim *claim,
+                          enum broker_claim_result result);
 
 /* Takes the claim out of the tables; the caller owns it and ends with roster_claim_free(). */
 void roster_claims_detach(struct roster_claims *claims, struct roster_claim *claim);
@@ -150,8 +160,9 @@ struct roster_storm {
 void roster_storm_init(struct roster_storm *storm, unsigned limit);
 
 /*
- * A name came or went; `online` is the number after that step. True: announce it by itself, and if *before has a joined or left that is
- * not 0, send those sums ahead of it (the storm is over). False: it was counted, and will be told by roster_storm_take().
+ * A name came or went; `online` is the number after that step. True: announce it by itself, and if
+ * *before has a joined or left that is not 0, send those sums ahead of it (the storm is over).
+ * False: it was counted, and will be told by roster_storm_take().
  */
 bool roster_storm_note(struct roster_storm *storm, bool joined, size_t online, int64_t now_ms,
                        struct roster_sums *before);
