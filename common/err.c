@@ -1,8 +1,7 @@
 /* Texts and names of the error table in err.h. */
 #include "common/err.h"
 
-const char *
-confab_strerror(int err)
+const char *confab_strerror(int err)
 {
     switch (err) {
 #define X(symbol, number, name, text) \
@@ -15,8 +14,7 @@ confab_strerror(int err)
     }
 }
 
-const char *
-confab_errname(int err)
+const char *confab_errname(int err)
 {
     switch (err) {
 #define X(symbol, number, name, text) \

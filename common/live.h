@@ -1,11 +1,13 @@
 /*
  * How many objects of each kind are alive in this process.
  *
- * Each kind's constructor calls live_inc() once and its destructor live_dec() once. A process that ends as asked checks
- * live_total() == 0 and prints live_report() when it is not; the tests do the same, and /metrics shows the numbers.
+ * Each kind's constructor calls live_inc() once and its destructor live_dec() once. A process that
+ * ends as asked checks live_total() == 0 and prints live_report() when it is not; the tests do the
+ * same, and /metrics shows the numbers.
  *
- * This is the program's one piece of global mutable state: frames, values and messages have no owner that a counter could hang
- * on. It is written from the event loop's thread only, hence no atomics. It counts for the process, not for one gateway in it.
+ * This is the program's one piece of global mutable state: frames, values and messages have no
+ * owner that a counter could hang on. It is written from the event loop's thread only, hence no
+ * atomics. It counts for the process, not for one gateway in it.
  */
 #ifndef CONFAB_COMMON_LIVE_H
 #define CONFAB_COMMON_LIVE_H
@@ -36,25 +38,22 @@ enum live_kind {
 #define X(suffix, name) LIVE_##suffix,
     LIVE_KINDS(X)
 #undef X
-    LIVE_KIND_COUNT
+        LIVE_KIND_COUNT
 };
 
 extern int64_t live_counts[LIVE_KIND_COUNT];
 
-static inline void
-live_inc(enum live_kind kind)
+static inline void live_inc(enum live_kind kind)
 {
     live_counts[kind]++;
 }
 
-static inline void
-live_dec(enum live_kind kind)
+static inline void live_dec(enum live_kind kind)
 {
     live_counts[kind]--;
 }
 
-static inline int64_t
-live_count(enum live_kind kind)
+static inline int64_t live_count(enum live_kind kind)
 {
     return live_counts[kind];
 }

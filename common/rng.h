@@ -1,6 +1,6 @@
 /*
- * Random bytes: from the kernel (getrandom, fetched 512 at a time, wiped once used), or, for tests that must replay exactly, from
- * a seed. The seeded mode is not secret in any way.
+ * Random bytes: from the kernel (getrandom, fetched 512 at a time, wiped once used), or, for tests
+ * that must replay exactly, from a seed. The seeded mode is not secret in any way.
  */
 #ifndef CONFAB_COMMON_RNG_H
 #define CONFAB_COMMON_RNG_H
@@ -30,7 +30,8 @@ uint64_t rng_u64(struct rng *r);
 /* Evenly distributed in [0, bound); bound must not be 0. */
 uint32_t rng_below(struct rng *r, uint32_t bound);
 
-/* count characters of 6 random bits each from the URL-safe base64 alphabet, and a NUL: out has count + 1 bytes. */
+/* count characters of 6 random bits each from the URL-safe base64 alphabet, and a NUL: out has
+ * count + 1 bytes. */
 void rng_base64url(struct rng *r, char *out, size_t count);
 
 /* count characters from [0-9a-z], and a NUL. */
