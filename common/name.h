@@ -1,9 +1,11 @@
 /*
  * The rules for user names, and the only user of utf8proc.
  *
- * A name is trimmed of white space (Unicode's, and what JavaScript's trim() takes off), brought to NFC and then has 3 to 20 code points, none
- * of them a control, line or paragraph separator, format character, surrogate, private or unassigned one. Two names are the same when
- * their keys are: the key is the NFC form after full case folding. Confusable letters of different scripts stay different.
+ * A name is trimmed of white space (Unicode's, and what JavaScript's trim() takes off), brought to
+ * NFC and then has 3 to 20 code points, none of them a control, line or paragraph separator, format
+ * character, surrogate, private or unassigned one. Two names are the same when their keys are: the
+ * key is the NFC form after full case folding. Confusable letters of different scripts stay
+ * different.
  */
 #ifndef CONFAB_COMMON_NAME_H
 #define CONFAB_COMMON_NAME_H
@@ -25,7 +27,8 @@ struct name_out {
 
 /*
  * Checks and normalizes len bytes. CONFAB_OK fills out; otherwise out is undefined:
- * CONFAB_EPARSE not UTF-8, CONFAB_ELIMIT too short or too long, CONFAB_EDENIED a character that no name may hold.
+ * CONFAB_EPARSE not UTF-8, CONFAB_ELIMIT too short or too long, CONFAB_EDENIED a character that no
+ * name may hold.
  */
 int name_normalize(const void *in, size_t len, struct name_out *out);
 
