@@ -30,13 +30,15 @@ function(confab_unit_test name)
   confab_test_environment(${name} unit)
 endfunction()
 
-# The sanitizers keep the fatal signals (2: a program cannot take them back), since cmocka's own
+# What deploy/deps/install put beside the libraries (redis-server) comes first on the PATH. The
+# sanitizers keep the fatal signals (2: a program cannot take them back), since cmocka's own
 # handlers would swallow the stack trace of a null dereference.
 function(confab_test_environment name label)
   set(signals "handle_segv=2:handle_sigbus=2:handle_sigfpe=2:handle_sigill=2")
   set_tests_properties(${name} PROPERTIES
     LABELS ${label}
     TIMEOUT 120
+    ENVIRONMENT_MODIFICATION "PATH=path_list_prepend:${CONFAB_DEPS_PREFIX}/bin"
     ENVIRONMENT
       "ASAN_OPTIONS=${signals}:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 endfunction()

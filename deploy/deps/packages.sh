@@ -43,7 +43,7 @@ component_packages() {
             have redis-server || printf '%s\n' redis-tools
             ;;
         lint-*)
-            have clang-format || printf '%s\n' clang-format
+            have clang-format-19 || printf '%s\n' clang-format-19
             have shellcheck || printf '%s\n' shellcheck
             ;;
         node-*) node_is_new_enough || printf '%s\n' nodejs npm ;;
