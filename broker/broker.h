@@ -15,9 +15,9 @@
  * exactly once and in the same order to all nodes; a node's death frees its names after its lease.
  *
  * Everything runs on the thread of the event loop. Callbacks given with a request are called
- * exactly once, possibly before the function returns (the memory broker does), also with
- * CONFAB_ECLOSED when the broker is freed first. They may call broker functions. They get ids and
- * plain facts, not objects that may be gone.
+ * exactly once, possibly before the function returns (the memory broker does), also when the broker
+ * is freed first: with CONFAB_ECLOSED, claims with BROKER_CLAIM_UNAVAILABLE. They may call broker
+ * functions. They get ids and plain facts, not objects that may be gone.
  */
 #ifndef CONFAB_BROKER_BROKER_H
 #define CONFAB_BROKER_BROKER_H

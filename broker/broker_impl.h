@@ -19,6 +19,7 @@
 #include "broker/rooms.h"
 #include "broker/roster.h"
 #include "common/htable.h"
+#include "common/timerq.h"
 
 struct broker_pending;
 
@@ -87,9 +88,10 @@ struct broker_ops {
 
 /* ---- the common objects ---- */
 
-#define BROKER_PENDING_MAX \
-    10000 /* answers owed to other nodes; the oldest is given up for a newer one */
-#define BROKER_PENDING_MAX_AGE_MS 60000 /* nobody waits longer for an acknowledgement */
+/* Answers owed to other nodes; for a newer one the one that would end first is given up. */
+#define BROKER_PENDING_MAX 10000
+/* Nobody waits longer for an acknowledgement. */
+#define BROKER_PENDING_MAX_AGE_MS 60000
 
 struct broker {
     const struct broker_ops *ops;
@@ -106,7 +108,7 @@ struct broker {
     unsigned holds;      /* > 0: deliveries wait */
     struct list waiting; /* struct delivery, private to broker_deliver.c */
     struct htable pending_by_id;
-    struct list pending_by_age;
+    struct timerfifo pending_by_age;
     uint64_t pending_last_id;
     char node_tag[12]; /* empty until it is won */
 };
@@ -140,6 +142,11 @@ void broker_init(struct broker *broker, const struct broker_ops *ops,
 void broker_fini(struct broker *broker); /* what is left after broker_free() took everything down */
 /* Sets the state and tells it upwards when it is another one. */
 void broker_set_state(struct broker *broker, enum broker_state state);
+/* Parts of broker_free(), each in the file that has the objects. */
+void broker_pending_close_all(struct broker *broker);
+void broker_rosters_free(struct broker *broker);
+void broker_drop_waiting(struct broker *broker);
+
 /* The opened namespace with that name; NULL if there is none. */
 struct broker_namespace *broker_namespace_find(const struct broker *broker, const char *name,
                                                size_t name_bytes);
@@ -195,20 +202,19 @@ enum broker_pending_kind {
 
 struct broker_pending {
     struct htable_entry by_id;
-    struct list by_age;
+    struct timerfifo_entry by_age;
     uint64_t id;
     enum broker_pending_kind kind;
     struct broker_namespace *nsp;
     size_t expected; /* SIZE_MAX while not known */
     size_t answered;
-    int64_t dies_at_ms;
     void *impl; /* the implementation's: request id, whom to answer */
 };
 
 /*
- * Makes room for answers, which then come through ops->answer. Never NULL: the oldest one is given
- * up when there are BROKER_PENDING_MAX. lifetime_ms is cut to BROKER_PENDING_MAX_AGE_MS. `impl` is
- * the implementation's until ops->answer_closed.
+ * Makes room for answers, which then come through ops->answer. Never NULL: the one that would
+ * end first is given up when there are BROKER_PENDING_MAX. lifetime_ms is cut to
+ * BROKER_PENDING_MAX_AGE_MS. `impl` is the implementation's until ops->answer_closed.
  */
 struct broker_pending *broker_pending_open(struct broker_namespace *nsp,
                                            enum broker_pending_kind kind, void *impl,
