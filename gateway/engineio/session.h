@@ -142,8 +142,7 @@ struct eio_counters {
 struct eio_engine *eio_engine_new(const struct eio_config *config, const struct eio_events *events,
                                   void *user);
 /* Every on_close must have been given (asserted); what only waits for a last GET or a slow reader
- * is dropped. Carriers are let go without a wake. Clears the caller's pointer. NULL inside is
- * fine. */
+ * is dropped, and its carriers are let go. Clears the caller's pointer. NULL inside is fine. */
 void eio_engine_free(struct eio_engine **engine);
 /* The tag may be drawn after creation (its lease is won later): set before the first session. */
 void eio_engine_set_tag(struct eio_engine *engine, const char *node_tag);

@@ -1,0 +1,254 @@
+/*
+ * The polling transport: one GET at a time takes what is queued, one POST at a time brings packets.
+ *
+ * A GET is answered with everything that is queued when the network comes to take it, so packets of
+ * one turn leave together. Its fixed answers (noop, close) are decided earlier and wait in its
+ * state.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/utf8.h"
+#include "gateway/engineio/internal.h"
+
+/* ---- GET ---- */
+
+static void attach_get(struct eio_session *session, struct eio_get *get)
+{
+    get->carrier.session = session;
+    get->state = EIO_GET_WAITING;
+    session->get = get;
+}
+
+struct eio_session *eio_handshake_polling(struct eio_engine *engine, struct eio_get *get,
+                                          struct eio_handshake *handshake, const uint8_t random[16],
+                                          int64_t now_ms)
+{
+    struct eio_session *session = eio_session_new(engine, EIO_POLLING, handshake, random);
+
+    attach_get(session, get);
+    eio_session_opened(session, now_ms);
+    return session;
+}
+
+static void refuse_get(struct eio_get *get)
+{
+    get->carrier.session = NULL;
+    get->state = EIO_GET_REFUSED;
+    eio_carrier_wake(&get->carrier);
+}
+
+void eio_get_open(struct eio_session *session, struct eio_get *get, int64_t now_ms)
+{
+    bool probed = session->probe != NULL && session->probe->state == EIO_WS_PROBED;
+
+    (void)now_ms;
+    if (session->state == EIO_ENDED || session->transport != EIO_POLLING || session->get != NULL) {
+        refuse_get(get);
+        if (session->get != NULL)
+            eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
+        return;
+    }
+    attach_get(session, get);
+    if (session->queue != NULL)
+        eio_carrier_wake(&get->carrier);
+    else if (session->state == EIO_CLOSING)
+        eio_session_finish(session, EIO_GET_NOOP_CLOSE);
+    else if (probed)
+        eio_session_drop_get(session, EIO_GET_NOOP);
+}
+
+/* Moves the queue into the body. What does not fit there is an overflow like any other. */
+static void take_queue(struct eio_session *session, struct eio_get *get, struct buf *body)
+{
+    struct eio_counters *counters = &session->engine->counters;
+    size_t before = body->len;
+    struct frame *frame;
+    bool first = true;
+
+    while ((frame = eio_session_pull(session)) != NULL) {
+        eio_payload_add(body, frame, first);
+        frame_release(frame);
+        first = false;
+        counters->packets_out++;
+    }
+    if (buf_error(body) != CONFAB_OK) {
+        buf_reset(body);
+        eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
+        buf_puts(body, "1");
+        return;
+    }
+    counters->bytes_out += body->len - before;
+    session->get = NULL;
+    get->carrier.session = NULL;
+}
+
+bool eio_get_take(struct eio_get *get, struct eio_answer *answer, struct buf *body)
+{
+    struct eio_session *session = eio_carrier_session(&get->carrier);
+
+    switch ((enum eio_get_state)get->state) {
+    case EIO_GET_IDLE:
+        return false;
+    case EIO_GET_WAITING:
+        if (session->queue == NULL)
+            return false;
+        take_queue(session, get, body);
+        break;
+    case EIO_GET_NOOP:
+        buf_puts(body, "6");
+        break;
+    case EIO_GET_CLOSE:
+        buf_puts(body, "1");
+        break;
+    case EIO_GET_NOOP_CLOSE:
+        buf_puts(body, "6\x1e"
+                       "1");
+        break;
+    case EIO_GET_REFUSED:
+        break;
+    }
+    *answer = get->state == EIO_GET_REFUSED ? eio_answer_empty(400) : eio_answer_payload();
+    get->state = EIO_GET_IDLE;
+    return true;
+}
+
+void eio_get_lost(struct eio_get *get, int64_t now_ms)
+{
+    struct eio_session *session = eio_carrier_session(&get->carrier);
+
+    (void)now_ms;
+    get->state = EIO_GET_IDLE;
+    if (session == NULL)
+        return;
+    session->get = NULL;
+    get->carrier.session = NULL;
+    eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
+}
+
+/* ---- POST ---- */
+
+/* Revision 3's binary payloads; revision 4 has none. */
+static bool is_octet_stream(const char *content_type)
+{
+    static const char binary[] = "application/octet-stream";
+    size_t length;
+
+    if (content_type == NULL)
+        return false;
+    content_type += strspn(content_type, " \t");
+    length = strcspn(content_type, "; \t");
+    return length == sizeof(binary) - 1 && strncasecmp(content_type, binary, length) == 0;
+}
+
+bool eio_post_open(struct eio_session *session, struct eio_post *post, const char *content_type,
+                   struct eio_answer *answer, int64_t now_ms)
+{
+    (void)now_ms;
+    post->carrier.session = NULL;
+    post->state = EIO_POST_IDLE;
+    if (session->state == EIO_ENDED || session->post != NULL || is_octet_stream(content_type)) {
+        *answer = eio_answer_empty(400);
+        eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
+        return false;
+    }
+    post->carrier.session = session;
+    post->state = EIO_POST_BODY;
+    session->post = post;
+    return true;
+}
+
+static bool packet_is_sound(const struct eio_packet *packet)
+{
+    return packet->type != EIO_PACKET_MESSAGE || packet->kind == FRAME_BINARY ||
+           utf8_valid(packet->data, packet->length_bytes);
+}
+
+static void receive_payload(struct eio_session *session, const char *body, size_t length_bytes,
+                            int64_t now_ms)
+{
+    struct eio_payload payload;
+    struct eio_packet packet;
+    struct buf scratch;
+    int got = 0;
+
+    buf_init(&scratch, length_bytes);
+    eio_payload_begin(&payload, body, length_bytes);
+    while (session->state != EIO_ENDED &&
+           (got = eio_payload_next(&payload, &scratch, &packet)) > 0) {
+        if (packet_is_sound(&packet))
+            eio_session_receive(session, &packet, EIO_GET_NOOP, now_ms);
+        else
+            eio_session_end(session, EIO_CLOSE_PARSE_ERROR, EIO_GET_CLOSE);
+    }
+    if (got < 0)
+        eio_session_end(session, EIO_CLOSE_PARSE_ERROR, EIO_GET_CLOSE);
+    buf_fini(&scratch);
+}
+
+void eio_post_submit(struct eio_post *post, const char *body, size_t length_bytes, int64_t now_ms)
+{
+    struct eio_session *session = eio_carrier_session(&post->carrier);
+
+    if (session == NULL)
+        return; /* cut meanwhile */
+    if (length_bytes > session->engine->config.max_payload_bytes) {
+        eio_post_too_big(post);
+        return;
+    }
+    session->engine->counters.bytes_in += length_bytes;
+    post->state = EIO_POST_PACKETS;
+    receive_payload(session, body, length_bytes, now_ms);
+    if (post->carrier.session == NULL)
+        return; /* answered when its session ended */
+    if (session->paused)
+        post->state = EIO_POST_PAUSED;
+    else
+        eio_session_drop_post(session, EIO_POST_OK);
+}
+
+void eio_post_too_big(struct eio_post *post)
+{
+    struct eio_session *session = eio_carrier_session(&post->carrier);
+
+    if (session != NULL)
+        eio_session_drop_post(session, EIO_POST_TOO_BIG);
+}
+
+bool eio_post_take(struct eio_post *post, struct eio_answer *answer, bool *cut)
+{
+    switch ((enum eio_post_state)post->state) {
+    case EIO_POST_IDLE:
+    case EIO_POST_BODY:
+    case EIO_POST_PACKETS:
+    case EIO_POST_PAUSED:
+        return false;
+    case EIO_POST_OK:
+        *answer = eio_answer_ok();
+        break;
+    case EIO_POST_TOO_BIG:
+        *answer = eio_answer_empty(413);
+        break;
+    case EIO_POST_CUT:
+        break;
+    }
+    *cut = post->state == EIO_POST_CUT;
+    post->state = EIO_POST_IDLE;
+    return true;
+}
+
+void eio_post_lost(struct eio_post *post, int64_t now_ms)
+{
+    struct eio_session *session = eio_carrier_session(&post->carrier);
+
+    (void)now_ms;
+    post->state = EIO_POST_IDLE;
+    if (session == NULL)
+        return;
+    session->post = NULL;
+    post->carrier.session = NULL;
+    if (session->state == EIO_OPEN)
+        eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
+}
