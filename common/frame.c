@@ -1,0 +1,160 @@
+/* Frames: header and payload in one block, made once. */
+#include "common/frame.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/live.h"
+#include "common/mem.h"
+
+/* FIN and the opcode (RFC 6455 section 5.2). */
+#define WEBSOCKET_TEXT 0x81
+#define WEBSOCKET_BINARY 0x82
+
+struct frame {
+    unsigned references;
+    uint8_t kind;
+    uint8_t header_bytes;
+    size_t payload_bytes;
+    char *polling; /* owned; NULL until a polling client wants the binary */
+    size_t polling_bytes;
+    uint8_t data[]; /* header, payload, a NUL */
+};
+
+static unsigned header_size(size_t payload_bytes)
+{
+    return payload_bytes < 126 ? 2 : payload_bytes <= UINT16_MAX ? 4 : 10;
+}
+
+static void put_header(struct frame *frame)
+{
+    frame->data[0] = frame->kind == FRAME_TEXT ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
+    if (frame->header_bytes == 2) {
+        frame->data[1] = (uint8_t)frame->payload_bytes;
+        return;
+    }
+    frame->data[1] = frame->header_bytes == 4 ? 126 : 127;
+    uint64_t rest = frame->payload_bytes;
+    for (unsigned i = frame->header_bytes; i-- > 2; rest >>= 8)
+        frame->data[i] = (uint8_t)rest;
+}
+
+struct frame *frame_new(enum frame_kind kind, size_t length_bytes)
+{
+    unsigned header_bytes = header_size(length_bytes);
+    struct frame *frame = xmalloc(sizeof *frame + header_bytes + length_bytes + 1);
+    frame->references = 1;
+    frame->kind = (uint8_t)kind;
+    frame->header_bytes = (uint8_t)header_bytes;
+    frame->payload_bytes = length_bytes;
+    frame->polling = NULL;
+    frame->polling_bytes = 0;
+    put_header(frame);
+    frame->data[header_bytes + length_bytes] = '\0';
+    live_inc(LIVE_FRAME);
+    return frame;
+}
+
+char *frame_fill(struct frame *frame)
+{
+    assert(frame->references == 1);
+    return (char *)frame->data + frame->header_bytes;
+}
+
+struct frame *frame_text(const char *prefix, const char *text, size_t length_bytes)
+{
+    size_t prefix_bytes = prefix == NULL ? 0 : strlen(prefix);
+    struct frame *frame = frame_new(FRAME_TEXT, prefix_bytes + length_bytes);
+    char *payload = frame_fill(frame);
+    if (prefix_bytes > 0)
+        memcpy(payload, prefix, prefix_bytes);
+    if (length_bytes > 0)
+        memcpy(payload + prefix_bytes, text, length_bytes);
+    return frame;
+}
+
+struct frame *frame_binary(const void *bytes, size_t length_bytes)
+{
+    struct frame *frame = frame_new(FRAME_BINARY, length_bytes);
+    if (length_bytes > 0)
+        memcpy(frame_fill(frame), bytes, length_bytes);
+    return frame;
+}
+
+struct frame *frame_hold(struct frame *frame)
+{
+    frame->references++;
+    return frame;
+}
+
+void frame_release(struct frame *frame)
+{
+    if (frame == NULL || --frame->references > 0)
+        return;
+    live_dec(LIVE_FRAME);
+    free(frame->polling);
+    free(frame);
+}
+
+enum frame_kind frame_kind(const struct frame *frame)
+{
+    return (enum frame_kind)frame->kind;
+}
+
+const char *frame_payload(const struct frame *frame, size_t *length_bytes)
+{
+    *length_bytes = frame->payload_bytes;
+    return (const char *)frame->data + frame->header_bytes;
+}
+
+const uint8_t *frame_websocket(const struct frame *frame, size_t *length_bytes)
+{
+    *length_bytes = frame->header_bytes + frame->payload_bytes;
+    return frame->data;
+}
+
+const char *frame_polling(struct frame *frame, size_t *length_bytes)
+{
+    const char *payload = frame_payload(frame, length_bytes);
+    if (frame->kind == FRAME_TEXT)
+        return payload;
+    if (frame->polling == NULL) {
+        frame->polling = xmalloc(1 + base64_encoded_len(frame->payload_bytes));
+        frame->polling[0] = 'b';
+        frame->polling_bytes = 1 + base64_encode(frame->polling + 1, payload, frame->payload_bytes);
+    }
+    *length_bytes = frame->polling_bytes;
+    return frame->polling;
+}
+
+size_t frame_cost_bytes(const struct frame *frame)
+{
+    return frame->header_bytes + frame->payload_bytes;
+}
+
+struct frame_set *frame_set_new(struct frame *const *frames, unsigned count)
+{
+    struct frame_set *set = xmalloc(sizeof *set + count * sizeof set->frames[0]);
+    set->references = 1;
+    set->count = count;
+    if (count > 0)
+        memcpy(set->frames, frames, count * sizeof set->frames[0]);
+    return set;
+}
+
+struct frame_set *frame_set_hold(struct frame_set *set)
+{
+    set->references++;
+    return set;
+}
+
+void frame_set_release(struct frame_set *set)
+{
+    if (set == NULL || --set->references > 0)
+        return;
+    for (unsigned i = 0; i < set->count; i++)
+        frame_release(set->frames[i]);
+    free(set);
+}
