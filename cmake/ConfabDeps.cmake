@@ -1,9 +1,9 @@
 # The outside libraries as targets deps::<name>, one per library, so that a room's link line says
 # which it may use. CONFAB_DEPS_PREFIX is searched first, then the system.
 #
-# A library that is not there still gets its target, an empty one: the rooms that do not use it
-# can be configured and built all the same. confab_report_missing_deps() ends the configuration
-# and names the command that installs what was missed.
+# A library that is not there still gets its target, an empty one, so that the configuration comes
+# to its end, where confab_report_missing_deps() names all that was missed in one go and the command
+# that installs it.
 
 find_package(PkgConfig REQUIRED)
 set(ENV{PKG_CONFIG_PATH} "${CONFAB_DEPS_PREFIX}/lib/pkgconfig:$ENV{PKG_CONFIG_PATH}")
@@ -55,9 +55,17 @@ else()
 endif()
 
 function(confab_report_missing_deps)
-  if(CONFAB_MISSING_DEPS)
-    list(JOIN CONFAB_MISSING_DEPS ", " names)
-    message(WARNING
-      "Libraries not found: ${names}. This command installs them: deploy/deps/install build test")
+  if(NOT CONFAB_MISSING_DEPS)
+    return()
   endif()
+  list(JOIN CONFAB_MISSING_DEPS ", " names)
+  set(components build)
+  set(hint "")
+  if("cmocka" IN_LIST CONFAB_MISSING_DEPS)
+    set(components "build test")
+    set(hint "\ncmocka is for the tests only; -DCONFAB_TESTS=OFF builds without them.")
+  endif()
+  message(FATAL_ERROR
+    "Libraries not found: ${names}\n"
+    "On Debian 12 and 13 this installs them: deploy/deps/install ${components}${hint}")
 endfunction()

@@ -49,11 +49,11 @@ library_options() {
 }
 
 # Changes with everything that a built library depends on: its version and options, how sources are
-# fetched and patched, the system and its compiler.
+# fetched and patched, the system, and the prefix, which is written into its .pc file.
 library_stamp() {
     {
         cat "$here/libraries.sh" "$here/sources.sh"
-        printf '%s %s %s\n' "$1" "$system" "$(uname -m)"
+        printf '%s %s %s %s\n' "$1" "$system" "$(uname -m)" "$prefix"
     } | sha256sum | cut -d ' ' -f 1
 }
 

@@ -26,14 +26,26 @@ need() { # component…
     deploy/deps/install "${yes[@]}" "$@"
 }
 
+# Whether a build directory was never configured, or before what configures it last changed.
+configuration_is_due() { # directory
+    [ ! -f "$1/build.ninja" ] || [ CMakePresets.json -nt "$1/build.ninja" ] ||
+        [ .deps/stamp -nt "$1/build.ninja" ] || [ "${CI:-}" = true ] || was_moved "$1"
+}
+
+was_moved() { # directory
+    [ -f "$1/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$1/CMakeCache.txt"
+}
+
 # Configures a preset where that is due, and builds it.
 build_preset() { # debug|asan|release
-    local dir=build/$1 werror=()
-    [ "${CI:-}" != true ] || werror=(-DCONFAB_WERROR=ON)
-    if [ ! -f "$dir/build.ninja" ] || [ CMakePresets.json -nt "$dir/build.ninja" ] ||
-        [ .deps/stamp -nt "$dir/build.ninja" ] || [ "${CI:-}" = true ]; then
+    local dir=build/$1
+    local -a options=()
+    if configuration_is_due "$dir"; then
+        printf 'dev: building %s\n' "$dir" >&2
         mkdir -p "$dir"
-        if ! cmake --preset "$1" "${werror[@]}" >"$dir/configure.log" 2>&1; then
+        ! was_moved "$dir" || options+=(--fresh)
+        [ "${CI:-}" != true ] || options+=(-DCONFAB_WERROR=ON)
+        if ! cmake --preset "$1" "${options[@]}" >"$dir/configure.log" 2>&1; then
             cat "$dir/configure.log" >&2
             die "the configuration of $dir failed"
         fi
