@@ -40,11 +40,19 @@ if(TARGET deps::hiredis AND EXISTS "${CONFAB_DEPS_PREFIX}/include/hiredis/hiredi
   target_include_directories(deps::hiredis SYSTEM INTERFACE "${CONFAB_DEPS_PREFIX}/include")
 endif()
 
+# libcrypto for digests; the rest of OpenSSL comes only with libwebsockets.
+add_library(deps::crypto INTERFACE IMPORTED)
+find_package(OpenSSL QUIET)
+if(OPENSSL_FOUND)
+  target_link_libraries(deps::crypto INTERFACE OpenSSL::Crypto)
+else()
+  list(APPEND CONFAB_MISSING_DEPS OpenSSL)
+endif()
+
 # libwebsockets must be our own static build: distributions leave out the foreign event loop or
 # NDEBUG, so a system copy is never taken.
 add_library(deps::lws INTERFACE IMPORTED)
 set(lws_archive "${CONFAB_DEPS_PREFIX}/lib/libwebsockets.a")
-find_package(OpenSSL QUIET)
 find_package(ZLIB QUIET)
 if(EXISTS "${lws_archive}" AND OPENSSL_FOUND AND ZLIB_FOUND)
   target_include_directories(deps::lws SYSTEM INTERFACE "${CONFAB_DEPS_PREFIX}/include")
