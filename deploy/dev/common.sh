@@ -52,7 +52,7 @@ build_preset() { # debug|asan|release
     fi
     # Ninja's own lines are of interest only when something fails.
     if ! cmake --build --preset "$1" -j "$(nproc)" >"$dir/build.log" 2>&1; then
-        tail -n 200 "$dir/build.log" >&2
+        grep -vE '^\[[0-9]+/[0-9]+\] ' "$dir/build.log" | tail -n 100 >&2
         die "the build of $dir failed"
     fi
 }
