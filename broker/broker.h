@@ -211,7 +211,7 @@ struct broker_roster *broker_roster_open(struct broker *broker,
                                          const struct broker_roster_events *events, void *user);
 
 struct broker_name {
-    const char *key;       /* what is unique: the folded name; 1–80 bytes */
+    const char *key;       /* what is unique: the folded name; 1–255 bytes */
     const char *shown;     /* what is announced */
     const uint8_t *resume; /* 16 bytes: the hash of the secret the client presented; NULL: none */
     const uint8_t *new_resume; /* 16 bytes: the hash of the secret that may resume this claim */

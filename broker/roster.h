@@ -20,7 +20,7 @@
 #include "common/list.h"
 
 #define ROSTER_RESUME_BYTES 16
-#define ROSTER_KEY_MAX_BYTES 80
+#define ROSTER_KEY_MAX_BYTES 255 /* twenty characters, each folded to three of four bytes */
 #define ROSTER_SHOWN_MAX_BYTES 256
 #define ROSTER_STORM_INTERVAL_MS 1000
 
