@@ -1,0 +1,319 @@
+#include "gateway/app/gateway.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/htable.h"
+#include "common/live.h"
+#include "common/mem.h"
+#include "gateway/app/cluster.h"
+#include "gateway/chat/chat.h"
+#include "gateway/net/net.h"
+#include "gateway/socketio/server.h"
+#include "gateway/socketio/wiring.h"
+
+#define TAG_CHARS 5
+
+/* ---- time: one instant for a whole turn, the network's ---- */
+
+static int64_t turn_now_ms(void *user)
+{
+    struct gateway *gateway = user;
+    return gateway->net != NULL ? net_now_ms(gateway->net) : clock_mono_ms();
+}
+
+static int64_t turn_wall_ms(void *user)
+{
+    (void)user;
+    return clock_wall_ms();
+}
+
+void gateway_fail(struct gateway *gateway, int status)
+{
+    gateway->status = status;
+    gateway->done = true;
+}
+
+/* ---- admission: the application's filter, and the node's own state ---- */
+
+static void admitted(void *user, const struct server_refusal *refusal)
+{
+    struct net_admission *admission = user;
+    if (refusal == NULL)
+        net_admission_allow(admission);
+    else
+        net_admission_deny(admission, refusal->message);
+}
+
+static void on_admission(void *user, struct net_admission *admission)
+{
+    struct gateway *gateway = user;
+    if (!gateway->ready) {
+        /* Ids begin with the node's tag, and that is not won before Redis was reached. */
+        net_admission_deny(admission, "The node is starting");
+        return;
+    }
+    const struct eio_handshake *handshake = net_admission_handshake(admission);
+    (void)server_admit(gateway->server, eio_handshake_hold(handshake), admitted, admission);
+}
+
+static const struct net_events net_events = {.on_admission = on_admission,
+                                             .on_http = gateway_on_http};
+
+/* ---- building, from the ground up ---- */
+
+static void make_server(struct gateway *gateway)
+{
+    struct server_config config = {.connect_timeout_ms = gateway->options.connect_timeout_ms};
+    struct server_clock clock = {
+        .now_ms = turn_now_ms, .wall_ms = turn_wall_ms, .user = gateway};
+    gateway->server = server_new(&config, &clock, &gateway->rng);
+}
+
+static void make_engine(struct gateway *gateway)
+{
+    const struct options *o = &gateway->options;
+    struct eio_config config = {.ping_interval_ms = o->ping_interval_ms,
+                                .ping_timeout_ms = o->ping_timeout_ms,
+                                .upgrade_timeout_ms = o->upgrade_timeout_ms,
+                                .close_wait_ms = 30000,
+                                .max_payload_bytes = (size_t)o->max_payload_bytes,
+                                .max_queued_bytes = (size_t)o->max_queued_bytes,
+                                .polling = true,
+                                .websocket = true,
+                                .upgrades = true};
+    gateway->engine = eio_engine_new(&config, server_engine_events(), gateway->server);
+}
+
+static void on_broker_state(void *user)
+{
+    struct gateway *gateway = user;
+    const char *tag = broker_node_tag(gateway->broker);
+    enum broker_state state = broker_state(gateway->broker);
+    log_info(&gateway->log, "cluster_state",
+             LOG_S("state", state == BROKER_UP         ? "up"
+                            : state == BROKER_STARTING ? "starting"
+                                                       : "down"));
+    if (gateway->ready || tag == NULL || state == BROKER_STARTING)
+        return;
+    eio_engine_set_tag(gateway->engine, tag);
+    net_set_tag(gateway->net, tag);
+    gateway->ready = true;
+    log_info(&gateway->log, "ready", LOG_S("node", tag));
+}
+
+static int make_broker(struct gateway *gateway)
+{
+    if (gateway->options.redis[0] != '\0')
+        return cluster_start(gateway);
+    char tag[TAG_CHARS + 1];
+    rng_base36(&gateway->rng, tag, TAG_CHARS);
+    uint8_t seed[HTABLE_SEED_BYTES];
+    rng_bytes(&gateway->rng, seed, sizeof(seed));
+    const char *given = gateway->options.node_tag;
+    gateway->broker = broker_memory_new(given[0] != '\0' ? given : tag, seed,
+                                        server_broker_events(), gateway->server);
+    return CONFAB_OK;
+}
+
+static int make_net(struct gateway *gateway)
+{
+    const struct options *o = &gateway->options;
+    struct net_config config = {
+        .path = o->path,
+        .cors_origins = (const char *const *)o->cors_origins.items,
+        .cors_origin_count = o->cors_origins.count,
+        .trusted_proxies = (const char *const *)o->trusted_proxies.items,
+        .trusted_proxy_count = o->trusted_proxies.count,
+        .files = gateway->files,
+        .max_payload_bytes = (size_t)o->max_payload_bytes,
+        .max_connections = (unsigned)o->max_connections,
+    };
+    return net_new(&gateway->net, &config, gateway->base, gateway->engine, &gateway->log,
+                   &net_events, gateway);
+}
+
+static int listen_on(struct gateway *gateway, const struct option_list *addresses,
+                     enum net_role role)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        char bound[NET_ADDRESS_BYTES];
+        int status = net_listen(gateway->net, addresses->items[i], role, bound);
+        if (status != CONFAB_OK) {
+            fprintf(stderr, "%s: cannot listen on %s: %s\n", gateway->app->name,
+                    addresses->items[i], confab_strerror(status));
+            return status;
+        }
+        if (role == NET_PUBLIC)
+            printf("listening on http://%s\n", bound);
+        log_info(&gateway->log, "listening", LOG_S("address", bound),
+                 LOG_S("role", role == NET_PUBLIC ? "public" : "admin"));
+    }
+    fflush(stdout);
+    return CONFAB_OK;
+}
+
+/* The program's own application, or the one that the options choose. */
+static int set_up_application(struct gateway *gateway)
+{
+    const struct options *o = &gateway->options;
+    gateway->set_up = true;
+    if (gateway->app->setup != NULL)
+        return gateway->app->setup(gateway->server, gateway->app->user);
+    if (o->app == APP_CHAT)
+        gateway->chat =
+            chat_new(gateway->server, &(struct chat_config){.nsp = o->chat_namespace,
+                                                            .send_msg = o->chat_send_msg,
+                                                            .name_grace_ms = o->name_grace_ms,
+                                                            .presence_limit =
+                                                                (unsigned)o->presence_limit});
+    else
+        (void)confab_of(gateway->server, "/");
+    return 0;
+}
+
+/* ---- turns ---- */
+
+static void on_deadline(int fd, short what, void *user)
+{
+    (void)fd;
+    (void)what;
+    struct gateway *gateway = user;
+    int64_t late_ms = clock_mono_ms() - gateway->deadline_at_ms;
+    metrics_observe_us(&gateway->metrics, METRIC_LOOP_LAG, late_ms * 1000);
+    gateway->deadline_at_ms = INT64_MAX;
+}
+
+static void arm_deadline(struct gateway *gateway)
+{
+    int64_t at_ms = server_deadline(gateway->server);
+    int64_t drain_ms = gateway_drain_deadline(gateway);
+    if (drain_ms < at_ms)
+        at_ms = drain_ms;
+    if (at_ms == gateway->deadline_at_ms)
+        return;
+    gateway->deadline_at_ms = at_ms;
+    if (at_ms == INT64_MAX) {
+        event_del(gateway->deadline);
+        return;
+    }
+    int64_t in_ms = at_ms - clock_mono_ms();
+    struct timeval wait = {0};
+    if (in_ms > 0)
+        wait = (struct timeval){in_ms / 1000, (in_ms % 1000) * 1000};
+    event_add(gateway->deadline, &wait);
+}
+
+void gateway_turn(struct gateway *gateway)
+{
+    server_advance(gateway->server);
+    gateway_drain_advance(gateway, net_now_ms(gateway->net));
+    net_turn(gateway->net);
+    arm_deadline(gateway);
+}
+
+/* ---- life ---- */
+
+static int build(struct gateway *gateway)
+{
+    int status = gateway_load_files(gateway);
+    if (status != CONFAB_OK)
+        return status;
+    make_server(gateway);
+    make_engine(gateway);
+    status = make_broker(gateway);
+    if (status != CONFAB_OK)
+        return status;
+    server_attach(gateway->server, gateway->engine, gateway->broker);
+    server_on_broker_state(gateway->server, on_broker_state, gateway);
+    status = make_net(gateway);
+    if (status != CONFAB_OK)
+        return status;
+    gateway->deadline = event_new(gateway->base, -1, 0, on_deadline, gateway);
+    return CONFAB_OK;
+}
+
+static int exit_status_of(int error)
+{
+    switch (error) {
+    case CONFAB_OK:
+        return 0;
+    case CONFAB_EINVAL:
+        return OPTIONS_EXIT_USAGE;
+    case CONFAB_EADDRINUSE:
+        return GATEWAY_EXIT_UNAVAILABLE;
+    default:
+        return GATEWAY_EXIT_INTERNAL;
+    }
+}
+
+static int start(struct gateway *gateway)
+{
+    int error = build(gateway);
+    if (error != CONFAB_OK) {
+        log_error(&gateway->log, "start_failed", LOG_S("reason", confab_strerror(error)));
+        return exit_status_of(error);
+    }
+    int status = set_up_application(gateway);
+    if (status != 0)
+        return status;
+    gateway_init_metrics(gateway);
+    on_broker_state(gateway);
+    error = listen_on(gateway, &gateway->options.listen, NET_PUBLIC);
+    if (error == CONFAB_OK)
+        error = listen_on(gateway, &gateway->options.admin_listen, NET_ADMIN);
+    if (error == CONFAB_OK)
+        gateway_turn(gateway);
+    return exit_status_of(error);
+}
+
+struct gateway *gateway_new(struct event_base *base, struct options *options,
+                            const struct confab_app *app, int *status)
+{
+    struct gateway *gateway = xcalloc(1, sizeof(*gateway));
+    live_inc(LIVE_GATEWAY);
+    gateway->base = base;
+    gateway->app = app;
+    gateway->options = *options;
+    memset(options, 0, sizeof(*options));
+    log_init(&gateway->log, (enum log_level)gateway->options.log_level,
+             (enum log_format)gateway->options.log_format, stderr);
+    metrics_init(&gateway->metrics);
+    rng_init(&gateway->rng);
+    gateway->deadline_at_ms = INT64_MAX;
+    *status = start(gateway);
+    if (*status != 0)
+        gateway_free(&gateway);
+    return gateway;
+}
+
+void gateway_free(struct gateway **owner)
+{
+    struct gateway *gateway = *owner;
+    *owner = NULL;
+    if (gateway->server != NULL && gateway->broker != NULL)
+        server_stop(gateway->server);
+    if (gateway->net != NULL)
+        net_free(&gateway->net);
+    if (gateway->broker != NULL)
+        broker_free(&gateway->broker);
+    if (gateway->engine != NULL)
+        eio_engine_reap(gateway->engine);
+    eio_engine_free(&gateway->engine);
+    server_free(&gateway->server);
+    if (gateway->set_up && gateway->app->end != NULL)
+        gateway->app->end(gateway->app->user);
+    chat_free(&gateway->chat);
+    net_files_free(&gateway->files);
+    if (gateway->deadline != NULL)
+        event_free(gateway->deadline);
+    metrics_fini(&gateway->metrics);
+    rng_fini(&gateway->rng);
+    struct option_set set = options_gateway(gateway->app->name);
+    options_fini(&set, &gateway->options);
+    free(gateway);
+    live_dec(LIVE_GATEWAY);
+}

@@ -1,0 +1,91 @@
+/*
+ * One gateway: all rooms wired together, everything it owns hanging off one struct. Several may live in one process.
+ *
+ * gateway.c   birth, wiring, one turn, death       files.c    the page and the client bundles
+ * run.c       confab_run(): options, signals, loop http.c     health, readiness, metrics
+ * drain.c     the orderly end                      metrics.c  counters of all rooms into the one table
+ * health.c    --health
+ */
+#ifndef CONFAB_APP_GATEWAY_H
+#define CONFAB_APP_GATEWAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/broker.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/options.h"
+#include "common/rng.h"
+#include "gateway/app/run.h"
+#include "gateway/engineio/session.h"
+
+struct chat;
+struct confab_server;
+struct event;
+struct event_base;
+struct net;
+struct net_files;
+struct net_request;
+
+#define GATEWAY_EXIT_UNAVAILABLE 69
+#define GATEWAY_EXIT_INTERNAL 70
+
+/* How far the end has come. */
+enum drain_state {
+    DRAIN_NOT,
+    DRAIN_ANNOUNCED, /* not ready any more, but still accepting: balancers must notice first */
+    DRAIN_CLOSING,   /* no handshakes; sessions are closed one after the other */
+    DRAIN_LEAVING,   /* no session left; the cluster is told */
+    DRAIN_DONE,
+};
+
+struct gateway {
+    struct options options; /* owned */
+    const struct confab_app *app;
+    struct log log;
+    struct metrics metrics;
+    struct rng rng;
+    struct event_base *base;   /* borrowed */
+    struct broker *broker;
+    struct eio_engine *engine;
+    struct confab_server *server;
+    struct net *net;
+    struct net_files *files;
+    struct chat *chat;         /* NULL without it */
+    struct event *deadline;    /* the server's and the broker's next */
+    int64_t deadline_at_ms;
+    bool set_up;               /* the application's handlers are there */
+    bool ready;                /* it has a tag and accepts: the first contact with Redis was made */
+    enum drain_state drain;
+    int64_t drain_at_ms;       /* when the state was entered */
+    int64_t drain_end_ms;      /* when it ends whatever is left */
+    bool done;
+    int status;                /* exit status once done */
+};
+
+/*
+ * Builds a gateway on a loop. Takes over *options (options_fini() is its own from here, also on failure). On CONFAB_OK the
+ * caller turns the loop and calls gateway_turn(); the ready lines go to stdout when it accepts. Errors: *status is the exit
+ * status, the reason was logged.
+ */
+struct gateway *gateway_new(struct event_base *base, struct options *options, const struct confab_app *app, int *status);
+/* Whatever is still open is closed at once. */
+void gateway_free(struct gateway **gateway);
+/* The end of a turn of the loop. */
+void gateway_turn(struct gateway *gateway);
+/* Begins the orderly end; `at_once` leaves out the time that balancers get. A second call ends it now. */
+void gateway_drain(struct gateway *gateway, bool at_once);
+
+/* ---- among the files of this room ---- */
+void gateway_on_http(void *user, struct net_request *request);
+void gateway_init_metrics(struct gateway *gateway);
+void gateway_collect_metrics(struct gateway *gateway);
+void gateway_drain_advance(struct gateway *gateway, int64_t now_ms);
+int64_t gateway_drain_deadline(const struct gateway *gateway);
+int gateway_load_files(struct gateway *gateway);
+int gateway_ask_health(const struct options *options);
+/* Stops with a line in the log. */
+void gateway_fail(struct gateway *gateway, int status);
+
+#endif

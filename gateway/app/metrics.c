@@ -1,0 +1,110 @@
+/*
+ * Each room counts for itself; this brings their counters into the one table when somebody asks for it.
+ */
+#include "common/clock.h"
+#include "gateway/app/gateway.h"
+#include "gateway/chat/chat.h"
+#include "gateway/net/net.h"
+#include "gateway/socketio/wiring.h"
+
+void gateway_init_metrics(struct gateway *gateway)
+{
+    struct metrics *m = &gateway->metrics;
+    const char *reasons[EIO_CLOSE_REASON_COUNT], *codes[CHAT_CODE_COUNT];
+    for (int i = 0; i < EIO_CLOSE_REASON_COUNT; i++)
+        reasons[i] = eio_close_label((enum eio_close_reason)i);
+    for (int i = 0; i < CHAT_CODE_COUNT; i++)
+        codes[i] = chat_code_label((enum chat_code)i);
+    metrics_set_labels(m, METRIC_SESSIONS_CLOSED, reasons, EIO_CLOSE_REASON_COUNT);
+    metrics_set_labels(m, METRIC_CHAT_REFUSED, codes, CHAT_CODE_COUNT);
+    metrics_set(m, METRIC_START_TIME, clock_wall_ms() * 1000);
+}
+
+static void collect_engine(struct gateway *gateway)
+{
+    struct metrics *m = &gateway->metrics;
+    const struct eio_counters *c = eio_engine_counters(gateway->engine);
+    for (uint32_t i = 0; i < 2; i++)
+        metrics_set_label(m, METRIC_CONNECTIONS, i, (int64_t)c->sessions_now[i]);
+    for (uint32_t i = 0; i < EIO_CLOSE_REASON_COUNT; i++)
+        metrics_set_label(m, METRIC_SESSIONS_CLOSED, i, (int64_t)c->closed[i]);
+    metrics_set(m, METRIC_SESSIONS_OPENED, (int64_t)c->opened);
+    metrics_set(m, METRIC_UPGRADES, (int64_t)c->upgrades);
+    metrics_set(m, METRIC_PACKETS_IN, (int64_t)c->packets_in);
+    metrics_set(m, METRIC_PACKETS_OUT, (int64_t)c->packets_out);
+    metrics_set(m, METRIC_BYTES_IN, (int64_t)c->bytes_in);
+    metrics_set(m, METRIC_BYTES_OUT, (int64_t)c->bytes_out);
+    metrics_set(m, METRIC_QUEUED_BYTES, (int64_t)c->queued_bytes);
+    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "queued_bytes"),
+                      (int64_t)c->closed[EIO_CLOSE_OVERFLOW]);
+    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "payload_bytes"),
+                      (int64_t)c->closed[EIO_CLOSE_PAYLOAD_TOO_BIG]);
+}
+
+static void collect_net(struct gateway *gateway)
+{
+    struct metrics *m = &gateway->metrics;
+    const struct net_counters *c = net_counters(gateway->net);
+    metrics_set(m, METRIC_TCP_CONNECTIONS, (int64_t)c->connections_now);
+    metrics_set(m, METRIC_TCP_ACCEPTED, (int64_t)c->accepted);
+    metrics_set(m, METRIC_ACCEPT_PAUSES, (int64_t)c->accept_pauses);
+    for (uint32_t i = 1; i < 6; i++)
+        metrics_set_label(m, METRIC_HTTP_REQUESTS, i - 1, (int64_t)c->answers[i]);
+    for (uint32_t i = 0; i < NET_REFUSAL_CODES; i++)
+        metrics_set_label(m, METRIC_HANDSHAKES_REFUSED, i, (int64_t)c->refused[i]);
+}
+
+static void collect_server(struct gateway *gateway)
+{
+    struct metrics *m = &gateway->metrics;
+    const struct server_counters *c = server_counters(gateway->server);
+    metrics_set(m, METRIC_SOCKETS, (int64_t)c->sockets_now);
+    metrics_set(m, METRIC_EVENTS_IN, (int64_t)c->events_in);
+    metrics_set(m, METRIC_BAD_PACKETS, (int64_t)c->bad_packets);
+    metrics_set(m, METRIC_DELIVERIES, (int64_t)c->deliveries);
+    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "volatile"),
+                      (int64_t)c->volatile_drops);
+    for (int i = 0; i < SERVER_LIMIT_COUNT; i++)
+        metrics_set_label(m, METRIC_DROPS,
+                          metrics_label(m, METRIC_DROPS, server_limit_label((enum server_limit)i)),
+                          (int64_t)c->limits[i]);
+}
+
+static void collect_chat(struct gateway *gateway)
+{
+    if (gateway->chat == NULL)
+        return;
+    struct metrics *m = &gateway->metrics;
+    const struct chat_counters *c = chat_counters(gateway->chat);
+    for (uint32_t i = 0; i < CHAT_LOGIN_RESULT_COUNT; i++)
+        metrics_set_label(m, METRIC_LOGINS, i, (int64_t)c->logins[i]);
+    for (uint32_t i = 0; i < CHAT_CODE_COUNT; i++)
+        metrics_set_label(m, METRIC_CHAT_REFUSED, i, (int64_t)c->refused[i]);
+    metrics_set(m, METRIC_CHAT_MESSAGES, (int64_t)c->messages);
+    metrics_set(m, METRIC_NAMES_ONLINE, (int64_t)chat_online(gateway->chat));
+}
+
+static void collect_cluster(struct gateway *gateway)
+{
+    struct metrics *m = &gateway->metrics;
+    const struct broker_counters *c = broker_counters(gateway->broker);
+    bool cluster = gateway->options.redis[0] != '\0';
+    bool up = cluster && broker_state(gateway->broker) == BROKER_UP;
+    metrics_set_label(m, METRIC_REDIS_LINK_UP, 0, up);
+    metrics_set_label(m, METRIC_REDIS_LINK_UP, 1, up);
+    metrics_set(m, METRIC_REDIS_LOSSES, (int64_t)c->link_losses);
+    metrics_set(m, METRIC_REDIS_IN, cluster ? (int64_t)c->received : 0);
+    metrics_set(m, METRIC_REDIS_OUT, cluster ? (int64_t)c->published : 0);
+    metrics_set(m, METRIC_REDIS_MALFORMED, (int64_t)c->malformed);
+    metrics_set(m, METRIC_REDIS_UNSENT, (int64_t)c->responses_too_big);
+}
+
+void gateway_collect_metrics(struct gateway *gateway)
+{
+    collect_engine(gateway);
+    collect_net(gateway);
+    collect_server(gateway);
+    collect_chat(gateway);
+    collect_cluster(gateway);
+    metrics_collect_process(&gateway->metrics);
+}
