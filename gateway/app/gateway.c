@@ -56,8 +56,9 @@ static void on_admission(void *user, struct net_admission *admission)
         net_admission_deny(admission, "The node is starting");
         return;
     }
-    const struct eio_handshake *handshake = net_admission_handshake(admission);
-    (void)server_admit(gateway->server, eio_handshake_hold(handshake), admitted, admission);
+    struct eio_handshake *handshake = eio_handshake_hold(net_admission_handshake(admission));
+    (void)server_admit(gateway->server, handshake, admitted, admission);
+    eio_handshake_release(handshake);
 }
 
 static const struct net_events net_events = {.on_admission = on_admission,
