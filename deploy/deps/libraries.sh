@@ -48,12 +48,13 @@ library_options() {
     esac
 }
 
-# Changes with everything that a built library depends on: its version and options, how sources are
-# fetched and patched, the system, and the prefix, which is written into its .pc file.
+# Changes with everything that a built library depends on: its source and options, the system, and
+# the prefix, which is written into its .pc file.
 library_stamp() {
     {
-        cat "$here/libraries.sh" "$here/sources.sh"
-        printf '%s %s %s %s\n' "$1" "$system" "$(uname -m)" "$prefix"
+        printf '%s\n' "$1" "$(library_version "$1")" "$(library_source "$1")" "$system" \
+            "$(uname -m)" "$prefix"
+        library_options "$1"
     } | sha256sum | cut -d ' ' -f 1
 }
 

@@ -50,11 +50,12 @@ component_packages() {
         browser-*) have chromium || printf '%s\n' chromium ;;
         engine-*)
             have dockerd || printf '%s\n' docker.io
-            have docker-compose || printf '%s\n' docker-compose
-            have debootstrap || printf '%s\n' debootstrap
+            have docker-compose || docker compose version >/dev/null 2>&1 ||
+                printf '%s\n' docker-compose
             have iptables || printf '%s\n' iptables
             ;;&
         engine-trixie) have docker || printf '%s\n' docker-cli ;;
+        image-*) have debootstrap || printf '%s\n' debootstrap ;;
         runtime-bookworm)
             printf '%s\n' libevent-core-2.1-7 libevent-extra-2.1-7 libmsgpackc2 libutf8proc2 \
                 libssl3 zlib1g

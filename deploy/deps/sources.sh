@@ -8,8 +8,9 @@
 
 source_suite=trixie
 
-# Addresses of Debian's archive that this machine uses, one per line, from apt's own files.
-archive_addresses() {
+# Addresses of Debian's archive that this machine uses, one per line, from apt's own files; with
+# "security", those of its security archive.
+archive_addresses() { # [security]
     local -a lists=() stanzas=()
     mapfile -t lists < <(find /etc/apt/sources.list /etc/apt/sources.list.d/ -maxdepth 1 \
         -name '*.list' 2>/dev/null | sort)
@@ -18,11 +19,12 @@ archive_addresses() {
     {
         [ ${#lists[@]} -eq 0 ] || one_line_addresses "${lists[@]}"
         [ ${#stanzas[@]} -eq 0 ] || stanza_addresses "${stanzas[@]}"
-    } | awk '
-        # address, suite, …: the main archive has a release as its suite, with nothing behind it.
-        $2 ~ /^(bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)$/ && !seen[$1]++ {
-            print $1
-        }'
+    } | awk -v behind="${1:+-$1}" '
+        # Address and suite; other archives have suites of their own naming.
+        BEGIN {
+            releases = "^(bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)" behind "$"
+        }
+        $2 ~ releases && !seen[$1]++ { print $1 }'
 }
 
 # deb [options] ADDRESS SUITE COMPONENT…

@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Docker compose for `./dev cluster` and for the suites that use it: whichever of its two versions
+# is there. After common.sh.
+
+export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-confab}
+
+find_compose() {
+    if docker compose version >/dev/null 2>&1; then
+        compose_command=(docker compose)
+    elif have docker-compose; then
+        compose_command=(docker-compose)
+    else
+        die "neither 'docker compose' nor docker-compose is here; deploy/deps/install engine installs it"
+    fi
+}
+
+compose() {
+    "${compose_command[@]}" "$@"
+}
+
+# An engine that may not raise the limit of open files refuses a container that asks for more than
+# the engine has. Every compose call of a project must see the same answer, or it recreates.
+set_limits() {
+    local base=${BASE_IMAGE:-debian:trixie-slim}
+    if [ -z "${NOFILE:-}" ] &&
+        ! docker run --rm --ulimit nofile=262144:262144 "$base" true >/dev/null 2>&1; then
+        NOFILE=$(docker run --rm "$base" bash -c 'ulimit -Hn')
+        LB_NOFILE=${LB_NOFILE:-$NOFILE}
+        export NOFILE LB_NOFILE
+    fi
+}
+
+# Waits for that many containers of the project to be healthy.
+wait_until_healthy() { # seconds count
+    local deadline=$((SECONDS + $1)) healthy=0 id
+    while :; do
+        healthy=0
+        for id in $(compose ps -q); do
+            [ "$(docker inspect -f '{{.State.Health.Status}}' "$id" 2>/dev/null)" != healthy ] ||
+                healthy=$((healthy + 1))
+        done
+        [ "$healthy" -lt "$2" ] || return 0
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            compose ps >&2
+            compose logs --tail=20 >&2
+            die "$healthy of $2 containers are healthy after $1 s"
+        fi
+        sleep 0.5
+    done
+}
