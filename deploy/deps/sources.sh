@@ -8,9 +8,11 @@
 
 source_suite=trixie
 
-# Addresses of Debian's archive that this machine uses, one per line, from apt's own files; with
-# "security", those of its security archive.
-archive_addresses() { # [security]
+# Addresses of Debian's archive that this machine uses, one per line, from apt's own files: of
+# the archive itself, or of its security fixes.
+archive_addresses() { # main|security
+    local behind=''
+    [ "$1" = main ] || behind=-$1
     local -a lists=() stanzas=()
     mapfile -t lists < <(find /etc/apt/sources.list /etc/apt/sources.list.d/ -maxdepth 1 \
         -name '*.list' 2>/dev/null | sort)
@@ -19,7 +21,7 @@ archive_addresses() { # [security]
     {
         [ ${#lists[@]} -eq 0 ] || one_line_addresses "${lists[@]}"
         [ ${#stanzas[@]} -eq 0 ] || stanza_addresses "${stanzas[@]}"
-    } | awk -v behind="${1:+-$1}" '
+    } | awk -v behind="$behind" '
         # Address and suite; other archives have suites of their own naming.
         BEGIN {
             releases = "^(bookworm|trixie|forky|stable|oldstable|testing|unstable|sid)" behind "$"
@@ -84,7 +86,7 @@ EOF
 open_source_index() { # directory
     local address
     local -a addresses
-    mapfile -t addresses < <(archive_addresses)
+    mapfile -t addresses < <(archive_addresses main)
     [ ${#addresses[@]} -gt 0 ] || die "no address of Debian's archive in apt's configuration"
     for address in "${addresses[@]}"; do
         rm -rf "$1"
