@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* The object of the given type whose member is at ptr. */
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 /* Both the head of a list and the link in an element. A head or an unlinked element points at
  * itself. */

@@ -61,34 +61,13 @@ struct log_field {
 };
 
 /* Fields: string (NULL shows as null), counted bytes, signed, unsigned, fraction, truth. */
-#define LOG_S(k, value)                         \
-    {                                           \
-        (k), LOG_TYPE_STRING, {.s = (value)}, 0 \
-    }
-#define LOG_B(k, data, n)                                     \
-    {                                                         \
-        (k), LOG_TYPE_BYTES, {.s = (const char *)(data)}, (n) \
-    }
-#define LOG_I(k, value)                      \
-    {                                        \
-        (k), LOG_TYPE_INT, {.i = (value)}, 0 \
-    }
-#define LOG_U(k, value)                       \
-    {                                         \
-        (k), LOG_TYPE_UINT, {.u = (value)}, 0 \
-    }
-#define LOG_D(k, value)                         \
-    {                                           \
-        (k), LOG_TYPE_DOUBLE, {.d = (value)}, 0 \
-    }
-#define LOG_T(k, value)                               \
-    {                                                 \
-        (k), LOG_TYPE_BOOL, {.i = (value) ? 1 : 0}, 0 \
-    }
-#define LOG_END                         \
-    {                                   \
-        NULL, LOG_TYPE_END, {.i = 0}, 0 \
-    }
+#define LOG_S(k, value) {(k), LOG_TYPE_STRING, {.s = (value)}, 0}
+#define LOG_B(k, data, n) {(k), LOG_TYPE_BYTES, {.s = (const char *)(data)}, (n)}
+#define LOG_I(k, value) {(k), LOG_TYPE_INT, {.i = (value)}, 0}
+#define LOG_U(k, value) {(k), LOG_TYPE_UINT, {.u = (value)}, 0}
+#define LOG_D(k, value) {(k), LOG_TYPE_DOUBLE, {.d = (value)}, 0}
+#define LOG_T(k, value) {(k), LOG_TYPE_BOOL, {.i = (value) ? 1 : 0}, 0}
+#define LOG_END {NULL, LOG_TYPE_END, {.i = 0}, 0}
 
 static inline bool log_enabled(const struct log *log, enum log_level level)
 {
