@@ -95,7 +95,8 @@ bool options_guess(const struct option_set *set, const char *name, char *out, si
         options_dashed(i < set->spec_count ? set->specs[i].name : builtin[i - set->spec_count],
                        dashed, sizeof(dashed));
         d = distance(name, dashed);
-        if (d < best && d < strlen(dashed) / 2) {
+        /* Not the very word: it is known, but not in this place. */
+        if (d != 0 && d < best && d < strlen(dashed) / 2) {
             best = d;
             snprintf(out, size, "%s", dashed);
         }
