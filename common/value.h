@@ -7,7 +7,7 @@
  * msgpack bytes and back, as JavaScript reads and writes them, because Node peers and browsers are
  * on the other end. It knows nothing of packets, rooms or sockets.
  *
- * yyjson and msgpack-c are included by value_json.c and value_msgpack.c alone; value_tree.h is for
+ * yyjson and msgpack-c are included by value_json.c and value_msgpack*.c alone; value_tree.h is for
  * value*.c alone.
  *
  * Ownership, everywhere: a function that stores a value in a container takes over the caller's
@@ -130,7 +130,7 @@ bool confab_has_binary(const struct confab_value *value);
 /* What a reader refuses before it builds anything. Zero means the default in parentheses. The
  * machine's stack caps the depth of readers and writers at 512. */
 struct value_limits {
-    size_t depth; /* nesting of arrays and objects (128) */
+    size_t depth; /* nesting of arrays and objects (256) */
     size_t nodes; /* values in one document (200,000) */
 };
 
@@ -186,7 +186,8 @@ int value_parse_msgpack(const void *bytes, size_t length_bytes, const struct val
 /*
  * Appends the value as notepack.io 3 writes it: shortest forms, float64 for non-integral numbers
  * and for whole ones beyond 2^53 (notepack writes those modulo 2^64), undefined as nil (as a key:
- * left out), dates as ext -1, a lone surrogate as U+FFFD. Errors as value_write_json().
+ * left out), dates as ext -1 (an invalid one as nil), a lone surrogate as U+FFFD. Errors as
+ * value_write_json().
  */
 int value_write_msgpack(const struct confab_value *value, struct buf *out);
 

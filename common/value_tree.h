@@ -17,7 +17,7 @@
 /* No reader or writer goes deeper, whatever the caller's limits say: they use the machine's stack.
  */
 #define VALUE_DEPTH_MAX 512
-#define VALUE_DEPTH_DEFAULT 128
+#define VALUE_DEPTH_DEFAULT 256
 #define VALUE_NODES_DEFAULT 200000
 
 /* The largest whole number that a double, and so JavaScript, holds with all its neighbours: 2^53

@@ -44,9 +44,12 @@ struct not_met;
 
 /* The rows of one test. */
 struct not_met *not_met_load(const char *test);
-/* Whether the row is listed; marks it as seen. */
+/* Whether the row is listed; marks it as seen. For rows that a test wants to pass over. */
 bool not_met_has(struct not_met *list, const char *id);
-/* Fails if a listed row was never asked for; frees the list. */
+/* Says whether a row is met. Prints it when it is not and is not listed, or is listed and met all
+ * the same. */
+void not_met_judge(struct not_met *list, const char *id, bool met);
+/* Fails if a judgement was bad or a listed row was never asked for; frees the list. */
 void not_met_finish(struct not_met *list);
 
 #endif

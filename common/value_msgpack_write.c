@@ -1,0 +1,128 @@
+/* Values to msgpack bytes, by msgpack-c, byte for byte what notepack.io 3 writes. */
+#include <math.h>
+#include <msgpack/pack.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/value.h"
+#include "common/value_tree.h"
+
+#define NANOSECONDS_PER_MS 1000000.0
+
+static int append(void *data, const char *bytes, size_t length)
+{
+    return buf_append(data, bytes, length);
+}
+
+static int pack(msgpack_packer *packer, const struct confab_value *value, unsigned depth);
+
+/* Strings leave as UTF-8: the three bytes of a lone surrogate become the three of U+FFFD, as in
+ * what Node sends. */
+static void pack_text(msgpack_packer *packer, const char *text, size_t length)
+{
+    msgpack_pack_str(packer, length);
+    size_t start = 0;
+    for (const char *at = text; (at = memchr(at, 0xed, length - (size_t)(at - text))) != NULL;
+         at += 3) {
+        if ((uint8_t)at[1] < 0xa0)
+            continue;
+        msgpack_pack_str_body(packer, text + start, (size_t)(at - text) - start);
+        msgpack_pack_str_body(packer, "\xef\xbf\xbd", 3);
+        start = (size_t)(at - text) + 3;
+    }
+    msgpack_pack_str_body(packer, text + start, length - start);
+}
+
+static void pack_real(msgpack_packer *packer, double real)
+{
+    /* One NaN for all, positive, as JavaScript writes it. */
+    msgpack_pack_double(packer, isnan(real) ? (double)NAN : real);
+}
+
+static void pack_date(msgpack_packer *packer, double ms)
+{
+    /* No timestamp says "invalid"; notepack writes 1970. JSON has null there. */
+    if (isnan(ms)) {
+        msgpack_pack_nil(packer);
+        return;
+    }
+    double seconds = floor(ms / 1000);
+    msgpack_timestamp instant = {
+        .tv_sec = (int64_t)seconds,
+        .tv_nsec = (uint32_t)((ms - seconds * 1000) * NANOSECONDS_PER_MS),
+    };
+    msgpack_pack_timestamp(packer, &instant);
+}
+
+static int pack_array(msgpack_packer *packer, const struct value_array *array, unsigned depth)
+{
+    msgpack_pack_array(packer, array->count);
+    int rc = CONFAB_OK;
+    for (uint32_t i = 0; i < array->count && rc == CONFAB_OK; i++)
+        rc = pack(packer, array->items[i], depth + 1);
+    return rc;
+}
+
+static int pack_object(msgpack_packer *packer, const struct value_object *object, unsigned depth)
+{
+    uint32_t present = 0;
+    for (uint32_t i = 0; i < object->count; i++)
+        present += object->entries[i].value->kind != CONFAB_UNDEFINED;
+    msgpack_pack_map(packer, present);
+    int rc = CONFAB_OK;
+    for (uint32_t i = 0; i < object->count && rc == CONFAB_OK; i++) {
+        const struct value_entry *entry = &object->entries[i];
+        if (entry->value->kind == CONFAB_UNDEFINED)
+            continue;
+        pack_text(packer, entry->key, entry->key_bytes);
+        rc = pack(packer, entry->value, depth + 1);
+    }
+    return rc;
+}
+
+static int pack(msgpack_packer *packer, const struct confab_value *value, unsigned depth)
+{
+    const struct value_bytes *bytes = value_to_bytes(value);
+    switch (confab_kind(value)) {
+    case CONFAB_UNDEFINED:
+    case CONFAB_NULL:
+        msgpack_pack_nil(packer);
+        break;
+    case CONFAB_BOOL:
+        value->truth ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        break;
+    case CONFAB_INT:
+        msgpack_pack_int64(packer, value_to_number(value)->as.whole);
+        break;
+    case CONFAB_DOUBLE:
+        pack_real(packer, value_to_number(value)->as.real);
+        break;
+    case CONFAB_DATE:
+        pack_date(packer, value_to_number(value)->as.real);
+        break;
+    case CONFAB_STRING:
+        pack_text(packer, bytes->bytes, bytes->length);
+        break;
+    case CONFAB_BINARY:
+        msgpack_pack_bin_with_body(packer, bytes->bytes, bytes->length);
+        break;
+    case CONFAB_EXT:
+        msgpack_pack_ext_with_body(packer, bytes->bytes, bytes->length, value->ext_type);
+        break;
+    case CONFAB_ARRAY:
+        return depth < VALUE_DEPTH_MAX ? pack_array(packer, value_to_array(value), depth)
+                                       : CONFAB_ELIMIT;
+    case CONFAB_OBJECT:
+        return depth < VALUE_DEPTH_MAX ? pack_object(packer, value_to_object(value), depth)
+                                       : CONFAB_ELIMIT;
+    }
+    return buf_error(packer->data);
+}
+
+int value_write_msgpack(const struct confab_value *value, struct buf *out)
+{
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, out, append);
+    return pack(&packer, value, 0);
+}
