@@ -258,102 +258,100 @@ static void test_config_from_environment(void **state)
 
 /* Every mistake is one line that begins with the program and names the place. "@" is replaced by
  * the file's path. */
+static const struct {
+    const char *args;
+    const char *env;
+    const char *file;
+    const char *message;
+} mistakes[] = {
+    {"--nonsense 1", NULL, NULL, "unknown option --nonsense"},
+    {"--ping-intervall-ms=1", NULL, NULL,
+     "unknown option --ping-intervall-ms (is --ping-interval-ms meant?)"},
+    {"--hlep", NULL, NULL, "unknown option --hlep"},
+    {"--ping_interval_ms 1", NULL, NULL,
+     "unknown option --ping_interval_ms (is --ping-interval-ms meant?)"},
+    {"--no-app", NULL, NULL, "unknown option --no-app"},
+    {"--listen-file x", NULL, NULL, "unknown option --listen-file"},
+    {"extra", NULL, NULL, "unexpected argument 'extra'"},
+    {"-h", NULL, NULL, "unexpected argument '-h'"},
+    {"--", NULL, NULL, "unexpected argument '--'"},
+    {"--listen", NULL, NULL, "--listen needs a value"},
+    {"--config", NULL, NULL, "--config needs a value"},
+    {"--health=on", NULL, NULL, "--health takes no value"},
+    {"--help=me", NULL, NULL, "--help takes no value"},
+    {"--no-chat-send-msg=off", NULL, NULL, "--no-chat-send-msg takes no value"},
+    {"--ping-interval-ms 25x", NULL, NULL,
+     "--ping-interval-ms: '25x' is not a duration like 25s, 100ms or 25000"},
+    {"--ping-interval-ms=", NULL, NULL,
+     "--ping-interval-ms: '' is not a duration like 25s, 100ms or 25000"},
+    {"--ping-interval-ms 1ms", NULL, NULL,
+     "--ping-interval-ms: 1ms is not between 50 and 86400000 ms"},
+    {"--ping-interval-ms 99999999999999999999", NULL, NULL,
+     "--ping-interval-ms: 99999999999999999999 is not between 50 and 86400000 ms"},
+    {"--max-payload-bytes 1kilo", NULL, NULL,
+     "--max-payload-bytes: '1kilo' is not a size like 1MB, 64KiB or 1000000"},
+    {"--max-payload-bytes 10GiB", NULL, NULL,
+     "--max-payload-bytes: 10GiB is not between 1024 and 1073741824 bytes"},
+    {"--max-connections many", NULL, NULL, "--max-connections: 'many' is not a whole number"},
+    {"--max-connections -1", NULL, NULL, "--max-connections: -1 is not between 0 and 10000000"},
+    {"--chat-send-msg=maybe", NULL, NULL, "--chat-send-msg: 'maybe' is neither on nor off"},
+    {"--redis-rooms some", NULL, NULL, "--redis-rooms: 'some' is none of exact|all"},
+    {"--redis-rooms exac", NULL, NULL, "--redis-rooms: 'exac' is none of exact|all"},
+    {"--redis-rooms exact|all", NULL, NULL, "--redis-rooms: 'exact|all' is none of exact|all"},
+    {"--listen 3000", NULL, NULL, "--listen: '3000' is not ADDR:PORT"},
+    {"--listen=", NULL, NULL, "--listen: at least 1 needed"},
+    {"--listen=h:1,,h:2", NULL, NULL, "--listen: the list has an empty item"},
+    {"--listen=h:1,", NULL, NULL, "--listen: the list has an empty item"},
+    {"--listen=,h:1", NULL, NULL, "--listen: the list has an empty item"},
+    {"--listen=a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1", NULL, NULL,
+     "--listen: more than 16 items"},
+    {"--node-tag abcdefghi", NULL, NULL, "--node-tag: the value is not between 0 and 8 bytes long"},
+    {"--node-tag AB", NULL, NULL, "--node-tag: 'AB' is not 3 to 8 of a-z and 0-9"},
+    {"--web-dir a\x01", NULL, NULL, "--web-dir: the value holds a control character"},
+    {"--web-dir \xff", NULL, NULL, "--web-dir: the value is not UTF-8"},
+    {"--trusted-proxies 10.0.0.0/99", NULL, NULL,
+     "--trusted-proxies: '10.0.0.0/99' is not a network like 10.0.0.0/8"},
+    {"--redis http://u:hunter2@h", NULL, NULL,
+     "--redis: the value is not redis://[user:password@]host[:port][/db]"},
+    {"--redis-password x", NULL, NULL, "--redis-password is of no use without --redis"},
+    {"--drain-delay-ms 2s --drain-timeout-ms 1s", NULL, NULL,
+     "--drain-delay-ms is not below --drain-timeout-ms"},
+    {"--redis-file /nonexistent/file", NULL, NULL,
+     "--redis-file: cannot read /nonexistent/file: No such file or directory"},
+    {"--config /nonexistent/file", NULL, NULL,
+     "--config: cannot read /nonexistent/file: No such file or directory"},
+    {"--config /tmp", NULL, NULL, "--config: cannot read /tmp: Is a directory"},
+    {"", "CONFAB_CONFIG=/nonexistent/file", NULL,
+     "CONFAB_CONFIG: cannot read /nonexistent/file: No such file or directory"},
+    {"", "CONFAB_PING_INTERVAL_MS=soon", NULL,
+     "CONFAB_PING_INTERVAL_MS: 'soon' is not a duration like 25s, 100ms or 25000"},
+    {"", "CONFAB_REDIS_FILE=/nonexistent/file", NULL,
+     "CONFAB_REDIS_FILE: cannot read /nonexistent/file: No such file or directory"},
+    {"--config @", NULL, "\nnonsense = 1\n", "@:2: unknown key 'nonsense'"},
+    {"--config @", NULL, "listn = h:1\n", "@:1: unknown key 'listn' (is listen meant?)"},
+    {"--config @", NULL, "health = on\n", "@:1: unknown key 'health'"},
+    {"--config @", NULL, "config = x\n", "@:1: unknown key 'config'"},
+    {"--config @", NULL, "--listen = h:1\n", "@:1: unknown key '--listen' (is listen meant?)"},
+    {"--config @", NULL, "a line\n", "@:1: not a line of the form key = value"},
+    {"--config @", NULL, "= 1\n", "@:1: unknown key ''"},
+    {"--config @", NULL, "path = /a/\n\npath = /b/\n", "@:3: path was set in line 1 already"},
+    {"--config @", NULL, "redis = \nredis-file = x\n", "@:2: redis-file was set in line 1 already"},
+    {"--config @", NULL, "#\nlog-level = loud\n",
+     "@:2: log-level: 'loud' is none of error|warn|info|debug"},
+    /* A mistake counts even where something stronger hides the value's key. */
+    {"--config @ --path /x/", NULL, "oops = 1\n", "@:1: unknown key 'oops'"},
+};
+
 static void test_mistakes(void **state)
 {
-    static const struct {
-        const char *args;
-        const char *env;
-        const char *file;
-        const char *message;
-    } cases[] = {
-        {"--nonsense 1", NULL, NULL, "unknown option --nonsense"},
-        {"--ping-intervall-ms=1", NULL, NULL,
-         "unknown option --ping-intervall-ms (is --ping-interval-ms meant?)"},
-        {"--hlep", NULL, NULL, "unknown option --hlep"},
-        {"--ping_interval_ms 1", NULL, NULL,
-         "unknown option --ping_interval_ms (is --ping-interval-ms meant?)"},
-        {"--no-app", NULL, NULL, "unknown option --no-app"},
-        {"--listen-file x", NULL, NULL, "unknown option --listen-file"},
-        {"extra", NULL, NULL, "unexpected argument 'extra'"},
-        {"-h", NULL, NULL, "unexpected argument '-h'"},
-        {"--", NULL, NULL, "unexpected argument '--'"},
-        {"--listen", NULL, NULL, "--listen needs a value"},
-        {"--config", NULL, NULL, "--config needs a value"},
-        {"--health=on", NULL, NULL, "--health takes no value"},
-        {"--help=me", NULL, NULL, "--help takes no value"},
-        {"--no-chat-send-msg=off", NULL, NULL, "--no-chat-send-msg takes no value"},
-        {"--ping-interval-ms 25x", NULL, NULL,
-         "--ping-interval-ms: '25x' is not a duration like 25s, 100ms or 25000"},
-        {"--ping-interval-ms=", NULL, NULL,
-         "--ping-interval-ms: '' is not a duration like 25s, 100ms or 25000"},
-        {"--ping-interval-ms 1ms", NULL, NULL,
-         "--ping-interval-ms: 1ms is not between 50 and 86400000 ms"},
-        {"--ping-interval-ms 99999999999999999999", NULL, NULL,
-         "--ping-interval-ms: 99999999999999999999 is not between 50 and 86400000 ms"},
-        {"--max-payload-bytes 1kilo", NULL, NULL,
-         "--max-payload-bytes: '1kilo' is not a size like 1MB, 64KiB or 1000000"},
-        {"--max-payload-bytes 10GiB", NULL, NULL,
-         "--max-payload-bytes: 10GiB is not between 1024 and 1073741824 bytes"},
-        {"--max-connections many", NULL, NULL, "--max-connections: 'many' is not a whole number"},
-        {"--max-connections -1", NULL, NULL, "--max-connections: -1 is not between 0 and 10000000"},
-        {"--chat-send-msg=maybe", NULL, NULL, "--chat-send-msg: 'maybe' is neither on nor off"},
-        {"--redis-rooms some", NULL, NULL, "--redis-rooms: 'some' is none of exact|all"},
-        {"--redis-rooms exac", NULL, NULL, "--redis-rooms: 'exac' is none of exact|all"},
-        {"--redis-rooms exact|all", NULL, NULL, "--redis-rooms: 'exact|all' is none of exact|all"},
-        {"--listen 3000", NULL, NULL, "--listen: '3000' is not ADDR:PORT"},
-        {"--listen=", NULL, NULL, "--listen: at least 1 needed"},
-        {"--listen=h:1,,h:2", NULL, NULL, "--listen: the list has an empty item"},
-        {"--listen=h:1,", NULL, NULL, "--listen: the list has an empty item"},
-        {"--listen=,h:1", NULL, NULL, "--listen: the list has an empty item"},
-        {"--listen=a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1,a:1", NULL, NULL,
-         "--listen: more than 16 items"},
-        {"--node-tag abcdefghi", NULL, NULL,
-         "--node-tag: the value is not between 0 and 8 bytes long"},
-        {"--node-tag AB", NULL, NULL, "--node-tag: 'AB' is not 3 to 8 of a-z and 0-9"},
-        {"--web-dir a\x01", NULL, NULL, "--web-dir: the value holds a control character"},
-        {"--web-dir \xff", NULL, NULL, "--web-dir: the value is not UTF-8"},
-        {"--trusted-proxies 10.0.0.0/99", NULL, NULL,
-         "--trusted-proxies: '10.0.0.0/99' is not a network like 10.0.0.0/8"},
-        {"--redis http://u:hunter2@h", NULL, NULL,
-         "--redis: the value is not redis://[user:password@]host[:port][/db]"},
-        {"--redis-password x", NULL, NULL, "--redis-password is of no use without --redis"},
-        {"--drain-delay-ms 2s --drain-timeout-ms 1s", NULL, NULL,
-         "--drain-delay-ms is not below --drain-timeout-ms"},
-        {"--redis-file /nonexistent/file", NULL, NULL,
-         "--redis-file: cannot read /nonexistent/file: No such file or directory"},
-        {"--config /nonexistent/file", NULL, NULL,
-         "--config: cannot read /nonexistent/file: No such file or directory"},
-        {"--config /tmp", NULL, NULL, "--config: cannot read /tmp: Is a directory"},
-        {"", "CONFAB_CONFIG=/nonexistent/file", NULL,
-         "CONFAB_CONFIG: cannot read /nonexistent/file: No such file or directory"},
-        {"", "CONFAB_PING_INTERVAL_MS=soon", NULL,
-         "CONFAB_PING_INTERVAL_MS: 'soon' is not a duration like 25s, 100ms or 25000"},
-        {"", "CONFAB_REDIS_FILE=/nonexistent/file", NULL,
-         "CONFAB_REDIS_FILE: cannot read /nonexistent/file: No such file or directory"},
-        {"--config @", NULL, "\nnonsense = 1\n", "@:2: unknown key 'nonsense'"},
-        {"--config @", NULL, "listn = h:1\n", "@:1: unknown key 'listn' (is listen meant?)"},
-        {"--config @", NULL, "health = on\n", "@:1: unknown key 'health'"},
-        {"--config @", NULL, "config = x\n", "@:1: unknown key 'config'"},
-        {"--config @", NULL, "--listen = h:1\n", "@:1: unknown key '--listen' (is listen meant?)"},
-        {"--config @", NULL, "a line\n", "@:1: not a line of the form key = value"},
-        {"--config @", NULL, "= 1\n", "@:1: unknown key ''"},
-        {"--config @", NULL, "path = /a/\n\npath = /b/\n", "@:3: path was set in line 1 already"},
-        {"--config @", NULL, "redis = \nredis-file = x\n",
-         "@:2: redis-file was set in line 1 already"},
-        {"--config @", NULL, "#\nlog-level = loud\n",
-         "@:2: log-level: 'loud' is none of error|warn|info|debug"},
-        /* A mistake counts even where something stronger hides the value's key. */
-        {"--config @ --path /x/", NULL, "oops = 1\n", "@:1: unknown key 'oops'"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
-        const char *env[] = {cases[i].env, NULL};
-        const char *message = cases[i].message;
+    for (size_t i = 0; i < TEST_COUNT(mistakes); i++) {
+        const char *env[] = {mistakes[i].env, NULL};
+        const char *message = mistakes[i].message;
         char expected[512];
         struct run r;
 
-        run_with(&r, cases[i].args, env, cases[i].file);
+        run_with(&r, mistakes[i].args, env, mistakes[i].file);
         assert_int_equal(r.status, OPTIONS_BAD);
         snprintf(expected, sizeof(expected), "confab-gateway: %s%s\n",
                  message[0] == '@' ? r.path : "", message[0] == '@' ? message + 1 : message);
