@@ -60,15 +60,18 @@ static size_t encode_rest(char *out, const uint8_t *in, size_t len, const char *
     return 3;
 }
 
-size_t base64_encode(char *out, const void *data, size_t len)
+static size_t encode(char *out, const uint8_t *in, size_t len, const char *alphabet)
 {
-    const uint8_t *in = data;
-    size_t done = encode_groups(out, in, len, standard);
+    size_t done = encode_groups(out, in, len, alphabet);
     size_t written = done / 3 * 4;
 
-    if (done == len)
-        return written;
-    written += encode_rest(out + written, in + done, len - done, standard);
+    return written + encode_rest(out + written, in + done, len - done, alphabet);
+}
+
+size_t base64_encode(char *out, const void *data, size_t len)
+{
+    size_t written = encode(out, data, len, standard);
+
     while (written % 4 != 0)
         out[written++] = '=';
     return written;
@@ -76,13 +79,7 @@ size_t base64_encode(char *out, const void *data, size_t len)
 
 size_t base64url_encode(char *out, const void *data, size_t len)
 {
-    const uint8_t *in = data;
-    size_t done = encode_groups(out, in, len, urlsafe);
-    size_t written = done / 3 * 4;
-
-    if (done == len)
-        return written;
-    return written + encode_rest(out + written, in + done, len - done, urlsafe);
+    return encode(out, data, len, urlsafe);
 }
 
 /* Value of each character plus one; 0 for those of neither alphabet. */
