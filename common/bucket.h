@@ -1,7 +1,8 @@
 /*
  * Token buckets: "so many per time, with a burst", without a clock.
  *
- * One bucket is 16 bytes and costs nothing between uses: what has flowed in is computed when somebody asks. Whoever owns it passes the time.
+ * One bucket is 16 bytes and costs nothing between uses: what has flowed in is computed when
+ * somebody asks. Whoever owns it passes the time.
  */
 #ifndef CONFAB_COMMON_BUCKET_H
 #define CONFAB_COMMON_BUCKET_H
@@ -19,9 +20,10 @@ struct bucket {
     int64_t spent_until_ms; /* the instant at which it is full again */
 };
 
-/* Takes one. False when empty: then *retry_ms (may be NULL) says in how many milliseconds there is one again. */
-static inline bool
-bucket_take(struct bucket *bucket, const struct bucket_rule *rule, int64_t now_ms, int64_t *retry_ms)
+/* Takes one. False when empty: then *retry_ms (may be NULL) says in how many milliseconds there is
+ * one again. */
+static inline bool bucket_take(struct bucket *bucket, const struct bucket_rule *rule,
+                               int64_t now_ms, int64_t *retry_ms)
 {
     int64_t from_ms = bucket->spent_until_ms > now_ms ? bucket->spent_until_ms : now_ms;
     int64_t until_ms = from_ms + rule->refill_ms;
