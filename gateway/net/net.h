@@ -14,9 +14,9 @@
  *         net_turn(net);
  *     }
  *
- * Nothing is written to a client before net_turn(): the answers and frames of a turn leave together.
- * net keeps its own timer in the loop, for its deadlines and for the engine's, so the loop wakes up in
- * time. All calls come from the loop's thread.
+ * Nothing is written to a client before net_turn(): the answers and frames of a turn leave
+ * together. net keeps its own timer in the loop, for its deadlines and for the engine's, so the
+ * loop wakes up in time. All calls come from the loop's thread.
  *
  * Before net_new(): SIGPIPE ignored, and the limit on descriptors raised to what it shall be (the
  * WebSocket tables are sized by it).
@@ -41,20 +41,20 @@ struct net_request;
 
 /* Copied by net_new(), the lists too; `files` is borrowed. Zero means the default given. */
 struct net_config {
-    const char *path;      /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
-    const char *node_tag;  /* for the header X-Node; may be NULL until net_set_tag() */
+    const char *path;     /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
+    const char *node_tag; /* for the header X-Node; may be NULL until net_set_tag() */
     const char *const *cors_origins; /* "https://host[:port]" or "*"; none: no CORS headers */
     size_t cors_origin_count;
     const char *const *trusted_proxies; /* "10.0.0.0/8", "fd00::/8", "192.0.2.1" */
     size_t trusted_proxy_count;
-    const struct net_files *files;  /* looked at before the engine; may be NULL */
-    size_t max_payload_bytes;       /* the engine's: one body, one WebSocket message. 1000000 */
-    unsigned max_connections;       /* 0: as many as descriptors allow, some kept in reserve */
-    int64_t head_timeout_ms;        /* 10000: from the first byte of a request to the end of its head */
-    int64_t body_timeout_ms;        /* 30000: from there to the end of its body */
-    int64_t idle_timeout_ms;        /* 5000: between two requests; announced in Keep-Alive */
-    int64_t write_timeout_ms;       /* 30000: for a client to read an answer that is being sent */
-    int64_t close_timeout_ms;       /* 5000: for a client to answer a WebSocket close frame */
+    const struct net_files *files; /* looked at before the engine; may be NULL */
+    size_t max_payload_bytes;      /* the engine's: one body, one WebSocket message. 1000000 */
+    unsigned max_connections;      /* 0: as many as descriptors allow, some kept in reserve */
+    int64_t head_timeout_ms;  /* 10000: from the first byte of a request to the end of its head */
+    int64_t body_timeout_ms;  /* 30000: from there to the end of its body */
+    int64_t idle_timeout_ms;  /* 5000: between two requests; announced in Keep-Alive */
+    int64_t write_timeout_ms; /* 30000: for a client to read an answer that is being sent */
+    int64_t close_timeout_ms; /* 5000: for a client to answer a WebSocket close frame */
 };
 
 /* What a listening socket is for. */
@@ -65,12 +65,13 @@ enum net_role {
 
 struct net_events {
     /*
-     * A handshake of Engine.IO wants to be admitted (Node's allowRequest). Answered exactly once with
-     * net_admission_allow() or net_admission_deny(), inside the call or any time later; an admission
-     * may outlive its connection, and net. NULL: everybody is admitted.
+     * A handshake of Engine.IO wants to be admitted (Node's allowRequest). Answered exactly once
+     * with net_admission_allow() or net_admission_deny(), inside the call or any time later; an
+     * admission may outlive its connection, and net. NULL: everybody is admitted.
      */
     void (*on_admission)(void *user, struct net_admission *admission);
-    /* Any other request. Answered with net_respond() inside the call; else it is a 404. May be NULL. */
+    /* Any other request. Answered with net_respond() inside the call; else it is a 404. May be
+     * NULL. */
     void (*on_http)(void *user, struct net_request *request);
 };
 
@@ -81,11 +82,12 @@ struct net_events {
  * CONFAB_EINVAL (a proxy or an origin that cannot be read), CONFAB_EINTERNAL.
  */
 int net_new(struct net **out, const struct net_config *config, struct event_base *base,
-            struct eio_engine *engine, struct log *log, const struct net_events *events, void *user);
+            struct eio_engine *engine, struct log *log, const struct net_events *events,
+            void *user);
 
 /*
- * Closes whatever is still open, at once; sessions learn that their transports are lost. The engine is
- * left alive, to be reaped and freed by its owner afterwards. Clears the caller's pointer.
+ * Closes whatever is still open, at once; sessions learn that their transports are lost. The engine
+ * is left alive, to be reaped and freed by its owner afterwards. Clears the caller's pointer.
  */
 void net_free(struct net **net);
 
@@ -100,15 +102,15 @@ int net_listen(struct net *net, const char *address, enum net_role role,
 /* Closes the listening sockets; connections live on. */
 void net_stop_accepting(struct net *net);
 
-/* From now on each answer is the last on its connection, and idle connections end. Before the end of a
- * process; WebSockets and open polls are the engine's to close. */
+/* From now on each answer is the last on its connection, and idle connections end. Before the end
+ * of a process; WebSockets and open polls are the engine's to close. */
 void net_drain(struct net *net);
 
 /* The tag that X-Node carries to clients of trusted proxies. */
 void net_set_tag(struct net *net, const char *node_tag);
 
-/* Closes the turn: runs due deadlines (the engine's with eio_engine_advance()), sends what waits, reaps
- * sessions (eio_engine_reap()) and connections. Calls upwards come from inside. */
+/* Closes the turn: runs due deadlines (the engine's with eio_engine_advance()), sends what waits,
+ * reaps sessions (eio_engine_reap()) and connections. Calls upwards come from inside. */
 void net_turn(struct net *net);
 
 /* The monotonic clock, read once per turn, at the turn's first event. */
@@ -117,32 +119,32 @@ int64_t net_now_ms(struct net *net);
 /* ---- what happened ---- */
 
 /* Why a TCP connection ended: symbol, metric label, text for logs. */
-#define NET_CLOSE_REASONS(X)                                                                        \
-    X(NET_CLOSE_CLIENT, "client_closed", "closed by the client between requests")                    \
-    X(NET_CLOSE_CLIENT_EARLY, "client_closed_early", "closed by the client inside a request")        \
-    X(NET_CLOSE_RESET, "reset", "connection broken")                                                 \
-    X(NET_CLOSE_ANSWERED, "answered", "the last answer was sent")                                    \
-    X(NET_CLOSE_IDLE, "idle_timeout", "no further request in time")                                  \
-    X(NET_CLOSE_HEAD_TIMEOUT, "head_timeout", "no whole request head in time")                       \
-    X(NET_CLOSE_BODY_TIMEOUT, "body_timeout", "no whole body in time")                               \
-    X(NET_CLOSE_WRITE_TIMEOUT, "write_timeout", "the client does not read its answer")               \
-    X(NET_CLOSE_BAD_REQUEST, "bad_request", "not HTTP, or ambiguous")                                \
-    X(NET_CLOSE_HEAD_TOO_BIG, "head_too_big", "request head above the limit")                        \
-    X(NET_CLOSE_BODY_TOO_BIG, "body_too_big", "request body above the limit")                        \
-    X(NET_CLOSE_CUT, "cut", "two requests of one session at a time")                                 \
-    X(NET_CLOSE_WS_BY_CLIENT, "ws_by_client", "WebSocket closed by the client")                      \
-    X(NET_CLOSE_WS_BY_SERVER, "ws_by_server", "WebSocket closed by the server")                      \
-    X(NET_CLOSE_WS_PROTOCOL, "ws_protocol", "WebSocket protocol broken (1002)")                      \
-    X(NET_CLOSE_WS_TEXT, "ws_text", "WebSocket text that is not UTF-8 (1007)")                       \
-    X(NET_CLOSE_WS_TOO_BIG, "ws_too_big", "WebSocket message above the limit (1009)")                \
-    X(NET_CLOSE_RESOURCES, "resources", "memory or descriptors ran out")                             \
+#define NET_CLOSE_REASONS(X)                                                                  \
+    X(NET_CLOSE_CLIENT, "client_closed", "closed by the client between requests")             \
+    X(NET_CLOSE_CLIENT_EARLY, "client_closed_early", "closed by the client inside a request") \
+    X(NET_CLOSE_RESET, "reset", "connection broken")                                          \
+    X(NET_CLOSE_ANSWERED, "answered", "the last answer was sent")                             \
+    X(NET_CLOSE_IDLE, "idle_timeout", "no further request in time")                           \
+    X(NET_CLOSE_HEAD_TIMEOUT, "head_timeout", "no whole request head in time")                \
+    X(NET_CLOSE_BODY_TIMEOUT, "body_timeout", "no whole body in time")                        \
+    X(NET_CLOSE_WRITE_TIMEOUT, "write_timeout", "the client does not read its answer")        \
+    X(NET_CLOSE_BAD_REQUEST, "bad_request", "not HTTP, or ambiguous")                         \
+    X(NET_CLOSE_HEAD_TOO_BIG, "head_too_big", "request head above the limit")                 \
+    X(NET_CLOSE_BODY_TOO_BIG, "body_too_big", "request body above the limit")                 \
+    X(NET_CLOSE_CUT, "cut", "two requests of one session at a time")                          \
+    X(NET_CLOSE_WS_BY_CLIENT, "ws_by_client", "WebSocket closed by the client")               \
+    X(NET_CLOSE_WS_BY_SERVER, "ws_by_server", "WebSocket closed by the server")               \
+    X(NET_CLOSE_WS_PROTOCOL, "ws_protocol", "WebSocket protocol broken (1002)")               \
+    X(NET_CLOSE_WS_TEXT, "ws_text", "WebSocket text that is not UTF-8 (1007)")                \
+    X(NET_CLOSE_WS_TOO_BIG, "ws_too_big", "WebSocket message above the limit (1009)")         \
+    X(NET_CLOSE_RESOURCES, "resources", "memory or descriptors ran out")                      \
     X(NET_CLOSE_SHUTDOWN, "shutdown", "the network was taken down")
 
 enum net_close_reason {
 #define X(symbol, label, text) symbol,
     NET_CLOSE_REASONS(X)
 #undef X
-    NET_CLOSE_REASON_COUNT
+        NET_CLOSE_REASON_COUNT
 };
 const char *net_close_label(enum net_close_reason reason);
 const char *net_close_text(enum net_close_reason reason);
@@ -166,8 +168,8 @@ const struct net_counters *net_counters(const struct net *net);
 
 /* What the request said; borrowed until the admission is answered. */
 const struct eio_handshake *net_admission_handshake(const struct net_admission *admission);
-/* Each ends the admission. The session opens (eio_events.on_open) in this turn's net_turn(), or never when
- * the connection is gone. */
+/* Each ends the admission. The session opens (eio_events.on_open) in this turn's net_turn(), or
+ * never when the connection is gone. */
 void net_admission_allow(struct net_admission *admission);
 /* `message`: what the client is told in place of "Forbidden"; NULL for just that. Copied. */
 void net_admission_deny(struct net_admission *admission, const char *message);
@@ -179,7 +181,8 @@ enum eio_method net_request_method(const struct net_request *request);
 const char *net_request_path(const struct net_request *request);  /* as sent, without the query */
 const char *net_request_query(const struct net_request *request); /* without `?`; never NULL */
 const char *net_request_header(const struct net_request *request, const char *lower_case_name);
-const char *net_request_address(const struct net_request *request); /* the client's, through proxies */
+const char *net_request_address(const struct net_request *request); /* the client's, through proxies
+                                                                     */
 enum net_role net_request_role(const struct net_request *request);
 /* The TCP peer is on this machine and speaks for itself (no forwarded header). */
 bool net_request_from_here(const struct net_request *request);
@@ -198,18 +201,20 @@ void net_respond(struct net_request *request, const struct net_response *respons
 /* ---- files ---- */
 
 /*
- * Files kept in memory under fixed paths, with ETag, answered by net itself. Filled before net_new(); freed
- * after net_free(). Not watched: what was read at the start is served.
+ * Files kept in memory under fixed paths, with ETag, answered by net itself. Filled before
+ * net_new(); freed after net_free(). Not watched: what was read at the start is served.
  */
 struct net_files *net_files_new(void);
 void net_files_free(struct net_files **files);
 /*
- * Reads the regular files of a directory (subdirectories too, three deep; names with a leading dot or unusual characters are
- * left out) and serves them below `prefix` ("/"); index.html also as the prefix itself. `version`: the ETag is `"version"` when
- * given, else made from the content. Errors: CONFAB_ENOTFOUND (no such directory), CONFAB_EIO, CONFAB_ELIMIT (above 64 MiB).
+ * Reads the regular files of a directory (subdirectories too, three deep; names with a leading dot
+ * or unusual characters are left out) and serves them below `prefix` ("/"); index.html also as the
+ * prefix itself. `version`: the ETag is `"version"` when given, else made from the content. Errors:
+ * CONFAB_ENOTFOUND (no such directory), CONFAB_EIO, CONFAB_ELIMIT (above 64 MiB).
  */
 int net_files_add_directory(struct net_files *files, const char *prefix, const char *directory);
-/* One file under one path, for the client bundles; `etag` is the text between the quotes, NULL: made from the content. */
+/* One file under one path, for the client bundles; `etag` is the text between the quotes, NULL:
+ * made from the content. */
 int net_files_add(struct net_files *files, const char *path, const char *file, const char *etag);
 size_t net_files_count(const struct net_files *files);
 

@@ -1,0 +1,318 @@
+/*
+ * What the files of this room share: the network, its connections, and who may call whom.
+ *
+ *   listen.c     listening sockets, accepting, the state "no more descriptors"
+ *   conn.c       one TCP connection: birth, events, deadlines, the one death
+ *   http.c       the bytes of an HTTP connection: heads, bodies, one request after the other
+ *   http_answer.c  answers: composing, sending, and what comes after the last byte
+ *   http_route.c what a request is for: a file, Engine.IO, the owner
+ *   http_engine.c  requests of Engine.IO: handshake, admission, GET, POST, upgrade
+ *   ws.c         a WebSocket: reading, messages, closing;  ws_send.c  its frames
+ *   lws.c        libwebsockets: its context, its event loop operations, its callbacks
+ *   net.c        the network: life, the turn, the timer
+ *
+ * A connection dies in conn_close() alone, which may be called anywhere: it detaches everything at
+ * once and leaves the struct to the end of the turn. Whoever called out (engine, owner,
+ * libwebsockets) looks at conn->state before it goes on.
+ */
+#ifndef CONFAB_NET_INTERNAL_H
+#define CONFAB_NET_INTERNAL_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "common/buf.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/rng.h"
+#include "common/timerq.h"
+#include "gateway/net/address.h"
+#include "gateway/net/http_chunked.h"
+#include "gateway/net/http_head.h"
+#include "gateway/net/net.h"
+#include "gateway/net/origin.h"
+#include "gateway/net/ws_guard.h"
+
+#define NET_MAGIC 0x4e455430u
+#define CONN_MAGIC 0x434f4e4eu
+
+#define NET_READ_BYTES 65536 /* one read from a socket */
+#define NET_WRITE_BYTES \
+    65536 /* one write to a WebSocket: frames that wait are put together up to this */
+
+struct lws;
+struct lws_context;
+struct lws_vhost;
+struct http;
+struct ws;
+
+/* The deadlines of connections: a queue for each length of time. */
+enum net_timeout {
+    NET_TIMEOUT_HEAD,
+    NET_TIMEOUT_BODY,
+    NET_TIMEOUT_IDLE,
+    NET_TIMEOUT_WRITE,
+    NET_TIMEOUT_CLOSE, /* the other side's part of a close */
+    NET_TIMEOUT_COUNT,
+    NET_TIMEOUT_NONE = NET_TIMEOUT_COUNT
+};
+
+struct net {
+    uint32_t magic;
+    bool draining;
+    bool now_known; /* now_ms belongs to this turn */
+    bool accept_paused;
+    int64_t now_ms;
+    int64_t accept_again_at_ms;
+
+    struct event_base *base; /* borrowed, as are the next five */
+    struct eio_engine *engine;
+    struct log *log;
+    const struct net_events *events;
+    void *user;
+    const struct net_files *files;
+
+    char *path; /* owned */
+    size_t path_bytes;
+    char *node_line;       /* owned: "X-Node: tag\r\n", or NULL */
+    char *keep_alive_line; /* owned */
+    size_t max_payload_bytes;
+    unsigned max_connections;
+    struct origin_rules origins;
+    struct address_list proxies;
+
+    struct list listeners;
+    struct list connections;
+    struct list dirty; /* connections to be looked at before the turn ends */
+    struct list dead;  /* connections to be freed */
+    struct timerfifo timeouts[NET_TIMEOUT_COUNT];
+    int64_t timeouts_ms[NET_TIMEOUT_COUNT];
+    struct event timer;
+    int64_t timer_at_ms; /* what it is set to; TIMERQ_NEVER when it is not */
+
+    struct lws_context *lws; /* owned */
+    struct lws_vhost *vhost; /* lws's */
+    struct conn *adopting;   /* the connection that lws is taking over right now */
+
+    struct rng rng;
+    struct log_limit log_bad_request, log_bad_frame, log_origin, log_accept;
+    struct net_counters counters;
+
+    /* Scratch, valid within one step. */
+    char *in;           /* owned: NET_READ_BYTES */
+    uint8_t *out;       /* owned: NET_WRITE_BYTES */
+    struct buf text;    /* an answer's head */
+    struct buf lines;   /* header lines in the making */
+    struct buf payload; /* an answer's body from the engine */
+    struct http_head head;
+    char date_line[48];
+    int64_t date_second;
+};
+
+/* ---- conn.c ---- */
+
+enum conn_state { CONN_HTTP, CONN_WS, CONN_DEAD };
+
+struct conn {
+    uint32_t magic;
+    uint8_t state;   /* enum conn_state */
+    uint8_t timeout; /* enum net_timeout that is armed, or NONE */
+    uint8_t role;    /* enum net_role */
+    uint8_t wants;   /* EV_READ, EV_WRITE: what the event is set to */
+    int fd;
+    struct net *net; /* borrowed */
+    union {
+        struct http *http; /* owned, while CONN_HTTP */
+        struct ws *ws;     /* owned, while CONN_WS */
+    };
+    struct list link;  /* in net's connections, or dead */
+    struct list dirty; /* in net's dirty, or in none */
+    struct timerfifo_entry timer;
+    struct event event;
+};
+
+void conn_new(struct net *net, int fd, enum net_role role, const struct address *peer);
+/* The end, with its reason; does nothing to a dead one. */
+void conn_close(struct conn *conn, enum net_close_reason reason);
+void conn_free(struct conn *conn);
+/* To be looked at before the turn ends. */
+void conn_mark(struct conn *conn);
+/* Which events to listen for: EV_READ, EV_WRITE, both, 0. */
+void conn_want(struct conn *conn, short events);
+void conn_arm(struct conn *conn, enum net_timeout timeout);
+void conn_disarm(struct conn *conn);
+/* A deadline has passed. */
+void conn_due(struct conn *conn);
+/* What conn_mark() asked for. */
+void conn_look(struct conn *conn);
+
+/* ---- http.c ---- */
+
+enum http_phase {
+    HTTP_HEAD,    /* between requests, or inside a head */
+    HTTP_BODY,    /* inside the body of a POST of Engine.IO */
+    HTTP_WAIT,    /* the answer is being decided */
+    HTTP_SENDING, /* the answer does not go out in one piece */
+    HTTP_LINGER,  /* answered for good; what still comes is thrown away */
+};
+
+/* Who decides the answer. */
+enum http_kind { HTTP_OTHER, HTTP_GET, HTTP_POST, HTTP_ADMISSION };
+
+struct http {
+    struct conn *conn;
+    uint8_t phase; /* enum http_phase */
+    uint8_t kind;  /* enum http_kind */
+    bool keep_alive : 1;
+    bool is_head : 1;  /* answered without a body */
+    bool has_body : 1; /* the request announced a body that nobody read to its end */
+    bool is_chunked : 1;
+    bool wants_ws : 1;
+    bool admitted : 1;
+    bool denied : 1;
+    uint8_t close_reason; /* enum net_close_reason, when it ends after the answer */
+
+    struct address peer;
+    struct buf in;  /* bytes of a head in the making, or behind the request at work */
+    size_t scanned; /* of them, by http_head_find() */
+    struct buf body;
+    uint64_t body_left; /* to come, without chunks; in HTTP_LINGER: that may still come */
+    struct http_chunked chunked;
+
+    char *lines;    /* owned: header lines of the answer to this request; may be NULL */
+    struct buf out; /* what of the answer is not yet sent */
+    size_t out_at;
+    const uint8_t *tail; /* behind `out`: borrowed bytes */
+    size_t tail_bytes;
+
+    union {
+        struct eio_get get;   /* while HTTP_GET */
+        struct eio_post post; /* while HTTP_POST */
+        struct {
+            struct net_admission *token;     /* NULL once answered */
+            struct eio_handshake *handshake; /* owned */
+            char *text;                      /* owned: the message of a denial */
+        } admission;                         /* while HTTP_ADMISSION */
+    };
+    char ws_key[25];
+    char *ws_protocol; /* owned: the first one offered */
+};
+
+/* A request at hand, for the time of its routing. */
+struct net_request {
+    struct conn *conn;
+    struct http_head *head;
+    struct address client;
+    char address[ADDRESS_TEXT_BYTES];
+    bool proxied; /* the peer is a trusted proxy */
+    bool secure;
+    bool answered;
+};
+
+struct http *http_new(struct conn *conn, const struct address *peer);
+/* Lets go of everything: the engine and admissions learn that the connection is lost. */
+void http_free(struct http *http, int64_t now_ms);
+void http_readable(struct conn *conn);
+void http_writable(struct conn *conn);
+/* Goes on with bytes that waited behind an answered request. */
+void http_resume(struct conn *conn);
+/* The same for the end of a connection that became a WebSocket: takes the bytes that waited. */
+void http_take_rest(struct http *http, struct buf *rest);
+
+/* ---- http_route.c ---- */
+
+void http_route(struct conn *conn, struct http_head *head);
+
+/* ---- http_answer.c ---- */
+
+/* Sends the answer to the request at work; http->lines go with it. */
+void http_answer(struct http *http, const struct net_response *response);
+/* An answer without anything special, the last on this connection. */
+void http_refuse(struct http *http, int status, enum net_close_reason reason);
+void http_continue(struct http *http);
+/* Sends what is left; to be called when the socket can take more. */
+void http_send(struct http *http);
+const char *http_status_text(int status);
+
+/* ---- http_engine.c ---- */
+
+void http_engine_request(struct net_request *request);
+/* The body of a POST is there, wholly. */
+void http_engine_body(struct http *http, const char *body, size_t length_bytes);
+void http_engine_body_too_big(struct http *http);
+/* The engine, or whoever admits, has something for the request at work. */
+void http_engine_look(struct http *http);
+void http_admission_orphan(struct net_admission *token);
+
+/* ---- ws.c, ws_send.c ---- */
+
+enum ws_state {
+    WS_OPEN,
+    WS_CLOSE_SENT, /* our close frame is out: the answer, or the deadline, ends it */
+    WS_PEER_CLOSE, /* the client's came: libwebsockets answers it and closes */
+};
+
+struct ws {
+    struct conn *conn;
+    struct lws *wsi; /* lws's; NULL once it has closed it */
+    struct eio_ws eio;
+    struct ws_guard guard;
+    uint8_t state;         /* enum ws_state */
+    uint8_t close_reason;  /* enum net_close_reason for the end of WS_CLOSE_SENT */
+    bool lws_waits : 1;    /* lws wants to write */
+    bool lost : 1;         /* the engine was told that this carrier is gone */
+    bool is_broken : 1;    /* a message that is no UTF-8 */
+    bool was_buffered : 1; /* eio_ws_buffered() was told a number */
+    uint32_t frame_at;
+    uint32_t lws_bytes;  /* of the last write: lws keeps at most so many */
+    struct frame *frame; /* one reference: too long for one write, sent up to frame_at */
+    struct buf *message; /* owned: what came of a message in pieces */
+};
+
+/* Makes a WebSocket of the connection and its request: sends 101. False: the connection is gone. */
+bool ws_accept(struct conn *conn);
+/* Reads what came behind the request, once the engine has the carrier. */
+void ws_start(struct conn *conn, struct buf *rest);
+void ws_readable(struct conn *conn);
+void ws_writable(struct conn *conn);
+void ws_look(struct conn *conn);
+/* Sends a close frame and waits for its answer. */
+void ws_close(struct conn *conn, enum ws_close_code code, enum net_close_reason reason);
+void ws_free(struct ws *ws, bool clean, int64_t now_ms);
+/* A piece of a message, from lws. */
+void ws_receive(struct ws *ws, const char *bytes, size_t length_bytes, bool first, bool last,
+                bool binary);
+/* The client's close frame; false when it is broken, and was answered. */
+bool ws_peer_close(struct ws *ws, const char *body, size_t length_bytes);
+
+/* Sends what the engine has, as far as the socket takes it. False: the socket is broken. */
+bool ws_send_frames(struct ws *ws);
+
+/* ---- lws.c ---- */
+
+int lws_glue_init(struct net *net);
+void lws_glue_fini(struct net *net);
+struct lws *lws_glue_adopt(struct conn *conn, const char *key);
+/* What lws wanted to write, now that it can. */
+void lws_glue_service(struct ws *ws);
+/* Closes the socket at once, whatever waits. The connection is dead afterwards. */
+void lws_glue_kill(struct ws *ws);
+/* Gives bytes from the socket to lws's WebSocket. */
+void lws_glue_feed(struct ws *ws, char *bytes, size_t length_bytes);
+/* False when the socket is broken. */
+bool lws_glue_write(struct ws *ws, const uint8_t *bytes, size_t length_bytes);
+/* lws still holds bytes that the socket did not take. */
+bool lws_glue_is_full(const struct ws *ws);
+
+/* ---- listen.c ---- */
+
+void listen_close_all(struct net *net);
+/* A connection ended, or time has passed: accept again if that was given up. */
+void listen_resume(struct net *net);
+
+/* ---- http_files.c ---- */
+
+/* Answers a GET or HEAD of a file; false when there is none of that path. */
+bool net_files_serve(const struct net_files *files, struct net_request *request);
+
+#endif

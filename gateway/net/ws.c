@@ -1,0 +1,283 @@
+/*
+ * A WebSocket connection. Bytes are read here, looked at by the guard frame by frame, and given to
+ * libwebsockets, which takes off masks and answers pings and closes; messages come back through
+ * ws_receive(). A close of our own is one frame, then nothing more is read but its answer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/frame.h"
+#include "common/mem.h"
+#include "common/utf8.h"
+#include "gateway/net/internal.h"
+
+static void wake(struct eio_carrier *carrier)
+{
+    struct eio_ws *eio = container_of(carrier, struct eio_ws, carrier);
+
+    conn_mark(container_of(eio, struct ws, eio)->conn);
+}
+
+bool ws_accept(struct conn *conn)
+{
+    struct net *net = conn->net;
+    struct http *http = conn->http;
+    struct ws *ws = xcalloc(1, sizeof(*ws));
+    struct lws *wsi;
+    char key[sizeof(http->ws_key)];
+
+    ws->conn = conn;
+    ws->eio.carrier.wake = wake;
+    ws->close_reason = NET_CLOSE_RESET;
+    buf_reset(&net->lines);
+    if (http->lines != NULL)
+        buf_puts(&net->lines, http->lines);
+    if (http->ws_protocol != NULL)
+        buf_printf(&net->lines, "Sec-WebSocket-Protocol: %s\r\n", http->ws_protocol);
+    memcpy(key, http->ws_key, sizeof(key));
+    conn_disarm(conn);
+    net->counters.answers[1]++;
+    http_free(http, net->now_ms);
+    conn->state = CONN_WS;
+    conn->ws = ws;
+    net->counters.websockets_now++;
+    wsi = lws_glue_adopt(conn, key);
+    if (wsi == NULL) {
+        /* lws has closed the socket. */
+        conn_close(conn, NET_CLOSE_RESOURCES);
+        return false;
+    }
+    conn_want(conn, EV_READ);
+    return true;
+}
+
+void ws_free(struct ws *ws, bool clean, int64_t now_ms)
+{
+    if (!ws->lost)
+        eio_ws_lost(&ws->eio, clean, now_ms);
+    if (ws->frame != NULL)
+        frame_release(ws->frame);
+    if (ws->message != NULL) {
+        buf_fini(ws->message);
+        free(ws->message);
+    }
+    free(ws);
+}
+
+/* Nothing more is sent or taken for the engine. */
+static void let_go(struct ws *ws, bool clean)
+{
+    if (ws->lost)
+        return;
+    ws->lost = true;
+    eio_ws_lost(&ws->eio, clean, ws->conn->net->now_ms);
+}
+
+void ws_close(struct conn *conn, enum ws_close_code code, enum net_close_reason reason)
+{
+    struct ws *ws = conn->ws;
+    uint8_t frame[4];
+    size_t length;
+
+    if (ws->state != WS_OPEN)
+        return;
+    length = ws_close_frame(frame, code);
+    /* In the middle of another frame no close frame can be sent. */
+    if (ws->frame_at > 0 || !lws_glue_write(ws, frame, length)) {
+        conn_close(conn, reason);
+        return;
+    }
+    ws->state = WS_CLOSE_SENT;
+    ws->close_reason = (uint8_t)reason;
+    let_go(ws, reason != NET_CLOSE_WS_PROTOCOL);
+    conn_want(conn, (short)(conn->wants | EV_READ));
+    conn_arm(conn, NET_TIMEOUT_CLOSE);
+}
+
+/* The client broke the rules. */
+static void fail(struct conn *conn, enum ws_close_code code)
+{
+    struct net *net = conn->net;
+    enum net_close_reason reason = NET_CLOSE_WS_PROTOCOL;
+
+    if (code == WS_CLOSE_TEXT)
+        reason = NET_CLOSE_WS_TEXT;
+    if (code == WS_CLOSE_TOO_BIG) {
+        reason = NET_CLOSE_WS_TOO_BIG;
+        eio_ws_too_big(&conn->ws->eio, net->now_ms);
+    }
+    log_limited(net->log, &net->log_bad_frame, net->now_ms, LOG_DEBUG, "bad_frame",
+                LOG_S("reason", net_close_label(reason)));
+    let_go(conn->ws, false);
+    ws_close(conn, code, reason);
+}
+
+/* ---- reading ---- */
+
+/* One frame, or the part of one that has come, goes to lws. False: no more of these bytes are to be
+ * read. */
+static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *consumed)
+{
+    struct ws *ws = conn->ws;
+    enum ws_opcode opcode = WS_CONTINUATION;
+    enum ws_close_code code = WS_CLOSE_NONE;
+    enum ws_step step =
+        ws_guard_read(&ws->guard, (const uint8_t *)bytes, length,
+                      (uint32_t)conn->net->max_payload_bytes, consumed, &opcode, &code);
+
+    if (step == WS_STEP_BAD) {
+        if (ws->state == WS_CLOSE_SENT)
+            conn_close(conn, (enum net_close_reason)ws->close_reason);
+        else
+            fail(conn, code);
+        return false;
+    }
+    if (ws->state == WS_CLOSE_SENT) {
+        if (step == WS_STEP_END && opcode == WS_CLOSE)
+            conn_close(conn, (enum net_close_reason)ws->close_reason);
+        return conn->state == CONN_WS;
+    }
+    lws_glue_feed(ws, bytes, *consumed);
+    if (conn->state != CONN_WS)
+        return false;
+    if (ws->is_broken) {
+        fail(conn, WS_CLOSE_TEXT);
+        return false;
+    }
+    /* Each ping its pong: lws keeps only one that it has not sent. */
+    if (ws->lws_waits && !lws_glue_is_full(ws))
+        lws_glue_service(ws);
+    return conn->state == CONN_WS && ws->state != WS_PEER_CLOSE;
+}
+
+static void read_frames(struct conn *conn, char *bytes, size_t length)
+{
+    size_t at = 0;
+    size_t consumed = 0;
+
+    while (at < length && read_step(conn, bytes + at, length - at, &consumed))
+        at += consumed;
+}
+
+static void follow_pause(struct conn *conn)
+{
+    bool paused = conn->ws->eio.paused && conn->ws->state == WS_OPEN;
+
+    conn_want(conn, (short)((conn->wants & EV_WRITE) | (paused ? 0 : EV_READ)));
+}
+
+void ws_start(struct conn *conn, struct buf *rest)
+{
+    if (conn->state == CONN_WS && rest->len > 0)
+        read_frames(conn, (char *)rest->data, rest->len);
+}
+
+void ws_readable(struct conn *conn)
+{
+    struct net *net = conn->net;
+    ssize_t n = recv(conn->fd, net->in, NET_READ_BYTES, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        bool by_us = conn->ws->state == WS_CLOSE_SENT;
+
+        if (by_us)
+            conn_close(conn, (enum net_close_reason)conn->ws->close_reason);
+        else
+            conn_close(conn, n == 0 ? NET_CLOSE_WS_BY_CLIENT : NET_CLOSE_RESET);
+        return;
+    }
+    if (conn->ws->state == WS_PEER_CLOSE)
+        return; /* nothing counts behind a close frame */
+    read_frames(conn, net->in, (size_t)n);
+}
+
+/* ---- messages ---- */
+
+static void deliver(struct ws *ws, const char *bytes, size_t length, bool binary)
+{
+    if (!binary && !utf8_valid(bytes, length)) {
+        ws->is_broken = true;
+        return;
+    }
+    if (ws->eio.carrier.session != NULL)
+        eio_ws_receive(&ws->eio, binary ? FRAME_BINARY : FRAME_TEXT, bytes, length,
+                       ws->conn->net->now_ms);
+}
+
+void ws_receive(struct ws *ws, const char *bytes, size_t length_bytes, bool first, bool last,
+                bool binary)
+{
+    if (ws->state != WS_OPEN || ws->is_broken)
+        return;
+    if (first && last) {
+        deliver(ws, bytes, length_bytes, binary);
+        return;
+    }
+    if (ws->message == NULL) {
+        ws->message = xmalloc(sizeof(*ws->message));
+        buf_init(ws->message, ws->conn->net->max_payload_bytes);
+    }
+    buf_append(ws->message, bytes, length_bytes); /* the guard has measured the whole */
+    if (!last)
+        return;
+    deliver(ws, buf_text(ws->message), ws->message->len, binary);
+    buf_fini(ws->message);
+    free(ws->message);
+    ws->message = NULL;
+}
+
+/* lws answers the close frame of a client with the same; what it would not mind is refused here. */
+bool ws_peer_close(struct ws *ws, const char *body, size_t length_bytes)
+{
+    enum ws_close_code code = WS_CLOSE_NONE;
+    uint8_t frame[4];
+
+    if (length_bytes == 1)
+        code = WS_CLOSE_PROTOCOL;
+    else if (length_bytes > 2 && !utf8_valid(body + 2, length_bytes - 2))
+        code = WS_CLOSE_TEXT;
+    ws->state = WS_PEER_CLOSE;
+    ws->close_reason = code == WS_CLOSE_NONE ? NET_CLOSE_WS_BY_CLIENT : NET_CLOSE_WS_PROTOCOL;
+    let_go(ws, code == WS_CLOSE_NONE);
+    conn_arm(ws->conn, NET_TIMEOUT_CLOSE);
+    if (code == WS_CLOSE_NONE)
+        return true;
+    lws_glue_write(ws, frame, ws_close_frame(frame, code));
+    return false;
+}
+
+/* ---- end of the turn ---- */
+
+void ws_writable(struct conn *conn)
+{
+    lws_glue_service(conn->ws);
+    conn_mark(conn);
+}
+
+void ws_look(struct conn *conn)
+{
+    struct ws *ws = conn->ws;
+
+    if (ws->lws_waits && !lws_glue_is_full(ws))
+        lws_glue_service(ws);
+    if (conn->state != CONN_WS || ws->state != WS_OPEN)
+        return;
+    if (!ws_send_frames(ws)) {
+        conn_close(conn, NET_CLOSE_RESET);
+        return;
+    }
+    if (!eio_ws_wants_close(&ws->eio)) {
+        follow_pause(conn);
+    } else if (ws->frame == NULL) {
+        ws_close(conn, WS_CLOSE_NONE, NET_CLOSE_WS_BY_SERVER);
+    } else if (conn->timeout == NET_TIMEOUT_NONE) {
+        ws->close_reason = NET_CLOSE_WS_BY_SERVER;
+        conn_arm(conn, NET_TIMEOUT_CLOSE);
+    }
+}
