@@ -1,18 +1,24 @@
 /*
  * The C API: what an application on a Confab gateway is written with.
  *
- * A server has namespaces; a namespace has handlers, middleware and sockets. Handlers are called on the event loop's one
- * thread and must not block. Whatever an application decides may be decided later: it takes a token and comes back with it
- * when it knows. The application never sees a transport, a packet or another node; rooms and broadcasts reach the whole
- * cluster by themselves.
+ * A server has namespaces; a namespace has handlers, middleware and sockets. Handlers are called on
+ * the event loop's one thread and must not block. Whatever an application decides may be decided
+ * later: it takes a token and comes back with it when it knows. The application never sees a
+ * transport, a packet or another node; rooms and broadcasts reach the whole cluster by themselves.
  *
- * Pointers and time. A `struct confab_socket *` is valid inside the callback that gave it, and until that socket's
- * disconnect handler has returned. To come back to a socket later keep its confab_handle and ask confab_socket_find(): a
- * handle is never reused. Namespaces and rosters live as long as the server.
+ * Pointers and time. A `struct confab_socket *` is valid inside the callback that gave it, and
+ * until that socket's disconnect handler has returned. To come back to a socket later keep its
+ * confab_handle and ask confab_socket_find(): a handle is never reused. Namespaces and rosters live
+ * as long as the server.
  *
- * Ownership. Arguments of emits and acks are lists (confab_list()); the function takes them. To send a list that was received, or to send one twice, pass
- * confab_value_hold(). Values given to handlers are borrowed. Texts are copied. Every deferred thing is completed exactly
- * once: by the application, by its deadline, or by the end of the server.
+ * Ownership. Arguments of emits and acks are lists (confab_list()); the function takes them. To
+ * send a list that was received, or to send one twice, pass confab_value_hold(). Values given to
+ * handlers are borrowed. Texts are copied. Every deferred thing is completed exactly once: by the
+ * application, by its deadline, or by the end of the server.
+ *
+ * Order. A socket's events are handled one after the other in the order they came, and no two
+ * handlers of one socket run at a time. What a completed decision sets free (events that waited, a
+ * disconnect handler) runs at the end of the turn, never inside the call that completed it.
  */
 #ifndef CONFAB_SOCKETIO_SERVER_H
 #define CONFAB_SOCKETIO_SERVER_H
@@ -35,32 +41,36 @@ struct confab_handle {
     uint64_t id;
 };
 
-/* A decision that is owed. 0 is no token. Using one twice, or after its deadline, is harmless and returns CONFAB_ENOTFOUND. */
+/* A decision that is owed. 0 is no token. Using one twice, or after its deadline, is harmless and
+ * returns CONFAB_ENOTFOUND. */
 struct confab_token {
     uint64_t id;
 };
 
 /* ---- namespaces ---- */
 
-/* The namespace with this name (`/`, `/chat`; a missing slash is added), made at the first call. A CONNECT to a name that
- * was never made is answered "Invalid namespace". */
+/* The namespace with this name (`/`, `/chat`; a missing slash is added), made at the first call. A
+ * CONNECT to a name that was never made is answered "Invalid namespace". */
 struct confab_namespace *confab_of(struct confab_server *server, const char *name);
 const char *confab_namespace_name(const struct confab_namespace *nsp);
 size_t confab_namespace_size(const struct confab_namespace *nsp); /* sockets of this node */
 
-/* ---- handlers; a second registration for the same thing replaces the first ---- */
+/* ---- handlers; a second registration for the same thing replaces the first, NULL ends it ---- */
 
 typedef void confab_connect_fn(struct confab_socket *socket, void *user);
 typedef void confab_event_fn(struct confab_socket *socket, struct confab_event *event, void *user);
-/* `reason`: as Node's ("transport close", "client namespace disconnect", "ping timeout", …). Rooms and data are still there. */
+/* `reason`: as Node's ("transport close", "client namespace disconnect", "ping timeout", …). Rooms
+ * and data are still there. */
 typedef void confab_disconnect_fn(struct confab_socket *socket, const char *reason, void *user);
 
 /* A socket joined the namespace; what is emitted to it here follows its CONNECT answer. */
 void confab_on_connect(struct confab_namespace *nsp, confab_connect_fn *handler, void *user);
-void confab_on(struct confab_namespace *nsp, const char *event, confab_event_fn *handler, void *user);
+void confab_on(struct confab_namespace *nsp, const char *event, confab_event_fn *handler,
+               void *user);
 /* Runs for every event, before its own handler (if there is one: confab_event_handled()). */
 void confab_on_any(struct confab_namespace *nsp, confab_event_fn *handler, void *user);
-/* Once for each socket that had connected, after the events that had arrived before. */
+/* Once for each socket that had connected, after the events that had arrived before (unless this
+ * side ended it: then what waited is dropped). */
 void confab_on_disconnect(struct confab_namespace *nsp, confab_disconnect_fn *handler, void *user);
 
 /* ---- events ---- */
@@ -72,35 +82,45 @@ const struct confab_value *confab_event_args(const struct confab_event *event);
 const struct confab_value *confab_event_arg(const struct confab_event *event, size_t i);
 bool confab_event_handled(const struct confab_event *event);
 bool confab_event_wants_ack(const struct confab_event *event);
-/* Acknowledges with these arguments; takes them. Nothing happens when no ack was asked for, or a second time. */
+/* Acknowledges with these arguments; takes them. Nothing happens when no ack was asked for, or a
+ * second time. */
 void confab_ack(struct confab_event *event, struct confab_value *args);
 
 /*
- * The handler will answer later. The socket's later packets wait in order behind it (bounded: then reading stops), and its
- * disconnect runs after it. Completed by confab_answer(); after `deadline_ms` (0: 30 s) it is completed without an ack.
+ * The handler will answer later. The socket's later packets wait in order behind it (bounded: then
+ * reading stops), and its disconnect runs after it. Completed by confab_answer(); after
+ * `deadline_ms` (0: 30 s) it is completed without an ack.
  */
 struct confab_token confab_defer(struct confab_event *event, int64_t deadline_ms);
-/* As confab_defer(), but later packets do not wait: for a slow ack whose order does not matter. */
+/* As confab_defer(), but later packets do not wait: for a slow ack whose order does not matter.
+ * Beyond 256 of them unanswered, a socket's packets wait all the same. */
 struct confab_token confab_defer_ack(struct confab_event *event, int64_t deadline_ms);
-/* Completes a deferred event; acknowledges when args is not NULL and an ack was asked for. Takes args. CONFAB_ENOTFOUND
- * when the token is spent; CONFAB_ECLOSED when the socket is gone (the token is spent then, too). */
-int confab_answer(struct confab_server *server, struct confab_token token, struct confab_value *args);
+/* Completes a deferred event; acknowledges when args is not NULL and an ack was asked for. Takes
+ * args. CONFAB_ENOTFOUND when the token is spent; CONFAB_ECLOSED when the socket is closing or gone
+ * (the token is spent then, too). */
+int confab_answer(struct confab_server *server, struct confab_token token,
+                  struct confab_value *args);
 
 /* ---- middleware and the request filter ---- */
 
-/* May this client enter the namespace? The socket is not connected yet: it has a handshake, auth, data, but cannot be
- * emitted to. Complete with confab_allow() or confab_refuse(), now or later (deadline 20 s: refused). In order of registration. */
-typedef void confab_middleware_fn(struct confab_socket *socket, struct confab_token token, void *user);
+/* May this client enter the namespace? The socket is not connected yet: it has a handshake, auth,
+ * data, but cannot be emitted to. Complete with confab_allow() or confab_refuse(), now or later
+ * (deadline 20 s: refused). In order of registration. */
+typedef void confab_middleware_fn(struct confab_socket *socket, struct confab_token token,
+                                  void *user);
 void confab_use(struct confab_namespace *nsp, confab_middleware_fn *middleware, void *user);
 
 /* May this request open a session at all? Before any transport. One per server. */
 struct confab_handshake;
-typedef void confab_filter_fn(struct confab_server *server, const struct confab_handshake *handshake,
-                              struct confab_token token, void *user);
+typedef void confab_filter_fn(struct confab_server *server,
+                              const struct confab_handshake *handshake, struct confab_token token,
+                              void *user);
 void confab_filter(struct confab_server *server, confab_filter_fn *filter, void *user);
 
+/* CONFAB_ENOTFOUND: the token is spent. CONFAB_ECLOSED: the client has gone meanwhile. */
 int confab_allow(struct confab_server *server, struct confab_token token);
-/* The client gets {message, data}; data may be NULL; taken. From the filter: HTTP 403 with the message. */
+/* The client gets {message, data}; data may be NULL; taken. From the filter: HTTP 403 with the
+ * message. */
 int confab_refuse(struct confab_server *server, struct confab_token token, const char *message,
                   struct confab_value *data);
 
@@ -108,7 +128,8 @@ int confab_refuse(struct confab_server *server, struct confab_token token, const
 
 const char *confab_socket_id(const struct confab_socket *socket); /* 20 characters, public */
 struct confab_handle confab_socket_handle(const struct confab_socket *socket);
-struct confab_socket *confab_socket_find(struct confab_server *server, struct confab_handle handle); /* NULL: gone */
+struct confab_socket *confab_socket_find(struct confab_server *server,
+                                         struct confab_handle handle); /* NULL: gone */
 struct confab_server *confab_socket_server(const struct confab_socket *socket);
 struct confab_namespace *confab_socket_namespace(const struct confab_socket *socket);
 const struct confab_handshake *confab_socket_handshake(const struct confab_socket *socket);
@@ -117,57 +138,73 @@ const struct confab_value *confab_socket_auth(const struct confab_socket *socket
 /* "polling" or "websocket", now. */
 const char *confab_socket_transport(const struct confab_socket *socket);
 
-/* What other nodes see as socket.data in fetchSockets. An object; taken. Never NULL when read; borrowed. */
+/* What other nodes see as socket.data in fetchSockets. An object; taken. Never NULL when read;
+ * borrowed. */
 void confab_set_data(struct confab_socket *socket, struct confab_value *data);
 const struct confab_value *confab_data(const struct confab_socket *socket);
-/* The application's own pointer; `free_fn` (may be NULL) is called after the disconnect handler. */
+/* The application's own pointer; `free_fn` (may be NULL) is called once, after the disconnect
+ * handler, with what was set last; also for a socket that was never let in. */
 void confab_set_user(struct confab_socket *socket, void *pointer, void (*free_fn)(void *pointer));
 void *confab_user(const struct confab_socket *socket);
 
-/* Ends the socket with a DISCONNECT packet; `close`: the client's whole connection, with all its namespaces. The
- * disconnect handler runs before this returns, or after the pending decision. */
+/* Ends the socket with a DISCONNECT packet; `close`: the client's whole connection, with all its
+ * namespaces. Events that still waited are dropped. The disconnect handler runs before this
+ * returns; when called from a handler of this very socket, after that one has returned; with a
+ * decision or a claim of it pending, after that. Idempotent. */
 void confab_disconnect(struct confab_socket *socket, bool close);
 
 /* ---- the first request of a client ---- */
 
 /* All borrowed; NULL when absent. */
-const char *confab_handshake_header(const struct confab_handshake *handshake, const char *lower_case_name);
+const char *confab_handshake_header(const struct confab_handshake *handshake,
+                                    const char *lower_case_name);
 const char *confab_handshake_address(const struct confab_handshake *handshake);
 const char *confab_handshake_url(const struct confab_handshake *handshake);
-/* Node's socket.handshake as a value: headers, time, address, xdomain, secure, issued, url, query, auth. The caller owns
- * it. `public_headers` keeps only those that may leave this node (user-agent, origin, x-forwarded-for). */
-struct confab_value *confab_handshake_value(const struct confab_handshake *handshake, const struct confab_value *auth,
-                                            bool public_headers);
-/* A parameter of the query, percent-decoded, as a string value the caller owns; NULL when absent. */
-struct confab_value *confab_handshake_query(const struct confab_handshake *handshake, const char *name);
+/* Node's socket.handshake as a value: headers, time, address, xdomain, secure, issued, url, query,
+ * auth. The caller owns it. `public_headers` keeps only those that may leave this node (user-agent,
+ * origin, x-forwarded-for). */
+struct confab_value *confab_handshake_value(const struct confab_handshake *handshake,
+                                            const struct confab_value *auth, bool public_headers);
+/* A parameter of the query, percent-decoded, as a string value the caller owns; NULL when absent.
+ */
+struct confab_value *confab_handshake_query(const struct confab_handshake *handshake,
+                                            const char *name);
 
 /* ---- emitting ---- */
 
 /* To one socket. Takes args. False when it is closing. */
 bool confab_emit(struct confab_socket *socket, const char *event, struct confab_value *args);
 /* Dropped when the client cannot take it now. */
-bool confab_emit_volatile(struct confab_socket *socket, const char *event, struct confab_value *args);
+bool confab_emit_volatile(struct confab_socket *socket, const char *event,
+                          struct confab_value *args);
 
-/* An event encoded once, to be sent to many sockets one at a time (a list that each newcomer asks for). Counted by its
- * maker alone: one new, one free; sockets that still have it queued keep what they need. Takes args; NULL when the event's name is reserved. */
+/* An event encoded once, to be sent to many sockets one at a time (a list that each newcomer asks
+ * for). Counted by its maker alone: one new, one free; sockets that still have it queued keep what
+ * they need. Takes args; NULL when the event's name is reserved. */
 struct confab_packet;
-struct confab_packet *confab_packet_new(struct confab_namespace *nsp, const char *event, struct confab_value *args);
+struct confab_packet *confab_packet_new(struct confab_namespace *nsp, const char *event,
+                                        struct confab_value *args);
 void confab_packet_free(struct confab_packet **packet);
 bool confab_emit_packet(struct confab_socket *socket, struct confab_packet *packet);
 
-/* `status`: CONFAB_OK with the client's arguments (borrowed), CONFAB_ETIMEDOUT, or CONFAB_ECLOSED; args then NULL. */
-typedef void confab_ack_fn(struct confab_server *server, int status, const struct confab_value *args, void *user);
-/* With an acknowledgement; timeout_ms 0: none but the socket's end. `handler` is called exactly once, never inside the call. */
-void confab_emit_with_ack(struct confab_socket *socket, const char *event, struct confab_value *args,
-                          int64_t timeout_ms, confab_ack_fn *handler, void *user);
+/* `status`: CONFAB_OK with the client's arguments (an array, borrowed); args are NULL with
+ * CONFAB_ETIMEDOUT, CONFAB_ECLOSED (the socket ended), CONFAB_ELIMIT (the client owes too many
+ * already, or the event is too large), CONFAB_EINVAL (a reserved event). */
+typedef void confab_ack_fn(struct confab_server *server, int status,
+                           const struct confab_value *args, void *user);
+/* With an acknowledgement; timeout_ms 0: none but the socket's end. `handler` is called exactly
+ * once, never inside the call. */
+void confab_emit_with_ack(struct confab_socket *socket, const char *event,
+                          struct confab_value *args, int64_t timeout_ms, confab_ack_fn *handler,
+                          void *user);
 
 enum confab_emit_flag {
     CONFAB_VOLATILE = 1u << 0,
     CONFAB_LOCAL = 1u << 1, /* this node's sockets only */
 };
 
-/* Who gets a broadcast: members of any of the rooms (none: all of the namespace), less the members of any `except` room.
- * A socket's id is a room of its own. */
+/* Who gets a broadcast: members of any of the rooms (none: all of the namespace), less the members
+ * of any `except` room. A socket's id is a room of its own. */
 struct confab_audience {
     const char *const *rooms;
     size_t room_count;
@@ -176,27 +213,33 @@ struct confab_audience {
     unsigned flags;
 };
 
-/* To sockets on all nodes, Node's included. Takes args. CONFAB_OK, or why not (event reserved, too many rooms). */
+/* To sockets on all nodes, Node's included. Takes args. CONFAB_OK, or why not (event reserved, too
+ * many rooms). */
 int confab_emit_all(struct confab_namespace *nsp, const char *event, struct confab_value *args);
-int confab_emit_room(struct confab_namespace *nsp, const char *room, const char *event, struct confab_value *args);
+int confab_emit_room(struct confab_namespace *nsp, const char *room, const char *event,
+                     struct confab_value *args);
 /* To all but this socket. */
 int confab_emit_others(struct confab_socket *socket, const char *event, struct confab_value *args);
-int confab_broadcast(struct confab_namespace *nsp, const struct confab_audience *audience, const char *event,
-                     struct confab_value *args);
+int confab_broadcast(struct confab_namespace *nsp, const struct confab_audience *audience,
+                     const char *event, struct confab_value *args);
 
-/* `status`: CONFAB_OK, or CONFAB_EUNAVAILABLE (it may or may not have been delivered). `cluster`: false when only this
- * node's sockets got it because the link to the others is down. */
+/* `status`: CONFAB_OK, or CONFAB_EUNAVAILABLE (it may or may not have been delivered). `cluster`:
+ * false when only this node's sockets got it because the link to the others is down. */
 typedef void confab_sent_fn(struct confab_server *server, int status, bool cluster, void *user);
-/* As confab_broadcast(), in one order for all receivers on all nodes, this one's included. `sent` may be NULL, may be
- * called before this returns. */
-int confab_broadcast_ordered(struct confab_namespace *nsp, const struct confab_audience *audience, const char *event,
-                             struct confab_value *args, confab_sent_fn *sent, void *user);
+/* As confab_broadcast(), in one order for all receivers on all nodes, this one's included. `sent`
+ * may be NULL, may be called before this returns. */
+int confab_broadcast_ordered(struct confab_namespace *nsp, const struct confab_audience *audience,
+                             const char *event, struct confab_value *args, confab_sent_fn *sent,
+                             void *user);
 
 /* ---- rooms ---- */
 
-/* `joined` may be NULL: called when broadcasts from other nodes reach this socket, too. CONFAB_ELIMIT: too many rooms. */
+/* `joined` may be NULL: called when broadcasts from other nodes reach this socket, too; perhaps
+ * before this returns. Only when CONFAB_OK is returned; else nothing was joined. CONFAB_ELIMIT: too
+ * many rooms, or too long a name. CONFAB_ECLOSED: not connected (not yet, in middleware). */
 typedef void confab_joined_fn(struct confab_server *server, int status, void *user);
-int confab_join(struct confab_socket *socket, const char *room, confab_joined_fn *joined, void *user);
+int confab_join(struct confab_socket *socket, const char *room, confab_joined_fn *joined,
+                void *user);
 void confab_leave(struct confab_socket *socket, const char *room);
 bool confab_in_room(const struct confab_socket *socket, const char *room);
 /* The rooms as an array of strings, its own id first; the caller owns it. */
@@ -204,40 +247,54 @@ struct confab_value *confab_rooms(const struct confab_socket *socket);
 
 /* ---- events between servers (Node's serverSideEmit) ---- */
 
-/* `token` id 0: no answer wanted. Else confab_answer() with a list of one, now or later (deadline 4 s). */
+/* `token` id 0: no answer wanted. Else confab_answer() with a list of one, now or later (deadline 4
+ * s). */
 typedef void confab_server_event_fn(struct confab_namespace *nsp, const struct confab_value *args,
                                     struct confab_token token, void *user);
-void confab_on_server_event(struct confab_namespace *nsp, const char *event, confab_server_event_fn *handler, void *user);
+void confab_on_server_event(struct confab_namespace *nsp, const char *event,
+                            confab_server_event_fn *handler, void *user);
 
 /* ---- rosters: names that are unique in the cluster ---- */
 
 struct confab_roster_config {
     const char *joined_event; /* to all: the shown name */
     const char *left_event;
-    const char *storm_event;  /* {online, joined, left}, once a second instead of the two above storm_limit names */
+    const char *storm_event; /* {online, joined, left}, once a second instead of the two above
+                                storm_limit names */
     unsigned storm_limit;
     int64_t grace_ms; /* how long the name of a lost socket is kept for its resume secret */
 };
 
-enum confab_claim_result { CONFAB_CLAIM_WON, CONFAB_CLAIM_RESUMED, CONFAB_CLAIM_TAKEN, CONFAB_CLAIM_UNAVAILABLE };
+enum confab_claim_result {
+    CONFAB_CLAIM_WON,
+    CONFAB_CLAIM_RESUMED,
+    CONFAB_CLAIM_TAKEN,
+    CONFAB_CLAIM_UNAVAILABLE
+};
 
-/* A socket lost its name: resumed elsewhere (CONFAB_EEXISTS; the socket is to be closed by the handler) or lost during an
- * outage (CONFAB_EDENIED). It has no name any more. */
+/* A socket lost its name: resumed elsewhere (CONFAB_EEXISTS; the socket is to be closed by the
+ * handler) or lost during an outage (CONFAB_EDENIED). It has no name any more. */
 typedef void confab_name_lost_fn(struct confab_socket *socket, int why, void *user);
 
 /* One per namespace. */
-struct confab_roster *confab_roster_open(struct confab_namespace *nsp, const struct confab_roster_config *config,
+struct confab_roster *confab_roster_open(struct confab_namespace *nsp,
+                                         const struct confab_roster_config *config,
                                          confab_name_lost_fn *lost, void *user);
 
-/* `resume`: the new secret (32 hex characters) when WON or RESUMED, borrowed; else NULL. Not called when the socket died
- * meanwhile: then the name is released again. Called before the joined event reaches any socket of this node. */
-typedef void confab_claimed_fn(struct confab_socket *socket, enum confab_claim_result result, const char *resume,
-                               void *user);
-/* Claims `shown` under its unique `key` for a socket that holds none (CONFAB_EBUSY when it does, or claims already).
- * `resume`: the secret of an earlier claim, or NULL. The name is given back by itself when the socket ends: at once after
- * its own disconnect packet, else after the grace. */
-int confab_roster_claim(struct confab_roster *roster, struct confab_socket *socket, const char *key, const char *shown,
-                        const char *resume, confab_claimed_fn *claimed, void *user);
+/* Called exactly once for each claim that was begun, perhaps before confab_roster_claim() returns,
+ * and before the joined event reaches any socket of this node. `resume`: the new secret (32 hex
+ * characters) when WON or RESUMED, borrowed; else NULL. A socket that ended meanwhile is still
+ * there (its disconnect handler waits for this call) and gets UNAVAILABLE: a name that it won all
+ * the same is given back by itself. */
+typedef void confab_claimed_fn(struct confab_socket *socket, enum confab_claim_result result,
+                               const char *resume, void *user);
+/* Claims `shown` under its unique `key` for a socket that holds none (CONFAB_EBUSY when it does, or
+ * claims already; CONFAB_ECLOSED when it is not connected). `resume`: the secret of an earlier
+ * claim, or NULL; a text that is none is taken as NULL. The name is given back by itself when the
+ * socket ends: at once after its own disconnect packet, else after the grace. */
+int confab_roster_claim(struct confab_roster *roster, struct confab_socket *socket, const char *key,
+                        const char *shown, const char *resume, confab_claimed_fn *claimed,
+                        void *user);
 /* Gives the name back now. */
 void confab_roster_release(struct confab_roster *roster, struct confab_socket *socket);
 size_t confab_roster_count(const struct confab_roster *roster);
@@ -247,12 +304,15 @@ struct confab_value *confab_roster_names(const struct confab_roster *roster, siz
 
 /* ---- what applications need besides ---- */
 
-int64_t confab_now_ms(const struct confab_server *server);       /* monotonic, of this turn */
-int64_t confab_wall_ms(const struct confab_server *server);      /* since 1970, of this turn */
-void confab_random(struct confab_server *server, void *bytes, size_t length_bytes); /* cryptographic */
-/* Calls once after delay_ms; never inside the call. Not at all when the server ends first (then `dropped`, may be NULL, frees `user`). */
-void confab_after(struct confab_server *server, int64_t delay_ms, void (*fn)(struct confab_server *server, void *user),
-                  void (*dropped)(void *user), void *user);
+int64_t confab_now_ms(const struct confab_server *server);  /* monotonic, of this turn */
+int64_t confab_wall_ms(const struct confab_server *server); /* since 1970, of this turn */
+void confab_random(struct confab_server *server, void *bytes, size_t length_bytes); /* cryptographic
+                                                                                     */
+/* Calls once after delay_ms; never inside the call. Not at all when the server ends first (then
+ * `dropped`, may be NULL, frees `user`). */
+void confab_after(struct confab_server *server, int64_t delay_ms,
+                  void (*fn)(struct confab_server *server, void *user), void (*dropped)(void *user),
+                  void *user);
 /* This node's tag; the cluster link: true when up (always, without Redis). */
 const char *confab_node(const struct confab_server *server);
 bool confab_cluster_up(const struct confab_server *server);

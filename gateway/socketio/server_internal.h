@@ -1,0 +1,387 @@
+/*
+ * What the files of the server floor share with each other and with nobody else.
+ *
+ * A client is one Engine.IO session, a socket one namespace that it joined. A socket lives through
+ * enum sio_state in that order and never back:
+ *
+ *     CONNECTING   its CONNECT came; middleware decides; packets that followed wait
+ *     CONNECTED    a member of the namespace
+ *     CLOSING      it ends, but something is still pending: the handler that is running, a
+ * decision, events that had arrived before, a claim. Emits go nowhere ENDING       inside its
+ * disconnect handler DEAD         waits for the end of the turn to be freed
+ *
+ * `blocked` is the one decision that later packets wait for. Handlers are called from two places:
+ * sio_socket_event() when nothing waits, and sio_socket_run(), which empties what waited. Nothing
+ * calls a handler of a socket while another one of the same socket runs (`running`).
+ */
+#ifndef CONFAB_SOCKETIO_SERVER_INTERNAL_H
+#define CONFAB_SOCKETIO_SERVER_INTERNAL_H
+
+#include "broker/broker.h"
+#include "broker/message.h"
+#include "common/buf.h"
+#include "common/htable.h"
+#include "common/list.h"
+#include "common/timerq.h"
+#include "gateway/engineio/session.h"
+#include "gateway/socketio/packet.h"
+#include "gateway/socketio/server.h"
+#include "gateway/socketio/slots.h"
+#include "gateway/socketio/wiring.h"
+
+#define SIO_ID_BYTES 20
+#define SIO_RESUME_BYTES 16
+
+/* A deadline of something: what it is, `fire` knows. Called once, disarmed already. */
+struct sio_timer {
+    struct timerq_entry entry;
+    void (*fire)(struct confab_server *server, struct sio_timer *timer);
+};
+
+/* ---- server.c ---- */
+
+struct confab_server {
+    struct server_config config;
+    struct server_clock clock;
+    struct rng *rng;           /* borrowed */
+    struct eio_engine *engine; /* borrowed */
+    struct broker *broker;     /* borrowed; NULL before server_attach() and after server_stop() */
+    int64_t told_ms;           /* the instant the broker was told last */
+
+    struct htable namespaces_by_name;
+    struct list namespaces;
+    struct list clients; /* struct sio_client.link: those with a session */
+    size_t client_count; /* and those that wait for their sockets' end */
+    struct slots sockets;
+    struct slots tokens;
+
+    struct timerq timers;
+    struct timerfifo connects; /* struct sio_client.timer */
+    struct list afters;        /* struct sio_after.link */
+    struct list ready;         /* struct confab_socket.ready: to be run at the end of the turn */
+    struct list late;          /* struct sio_ack.link: to be answered at the end of the turn */
+    struct list dead_sockets;
+    struct list dead_clients;
+
+    struct buf scratch;                /* for sio_encode() */
+    struct confab_value *no_fields;    /* {} */
+    struct confab_value *no_arguments; /* [] */
+    struct {
+        uint64_t reply; /* of the broadcast that these frames ask acknowledgements for */
+        double id;
+        struct frame_set *frames; /* NULL: none */
+    } asking;
+
+    confab_filter_fn *filter;
+    void *filter_user;
+    void (*broker_state_changed)(void *user);
+    void *broker_state_user;
+
+    struct {
+        int64_t begun_at_ms;
+        int64_t spread_ms;
+        size_t count, closed;
+        bool under_way;
+    } drain;
+    bool advancing;
+    bool stopped;
+    struct server_counters counters;
+};
+
+/* The instant of this turn; the broker learns of a new one. */
+int64_t sio_now_ms(struct confab_server *server);
+void sio_timer_arm(struct confab_server *server, struct sio_timer *timer, int64_t delay_ms);
+void sio_timer_disarm(struct confab_server *server, struct sio_timer *timer);
+static inline void sio_limit(struct confab_server *server, enum server_limit limit)
+{
+    server->counters.limits[limit]++;
+}
+/* Encodes, counts what is too large; NULL then. */
+struct frame_set *sio_frames(struct confab_server *server, const struct sio_packet *packet,
+                             const char *event);
+
+/* ---- namespace.c ---- */
+
+struct sio_handler {
+    struct htable_entry by_name;
+    union {
+        confab_event_fn *event;
+        confab_server_event_fn *server_event;
+    } fn; /* NULL: taken back */
+    void *user;
+    char name[];
+};
+
+struct sio_middleware {
+    confab_middleware_fn *fn;
+    void *user;
+};
+
+struct confab_namespace {
+    struct confab_server *server;
+    struct broker_namespace *members;
+    struct list link;
+    struct htable_entry by_name;
+    struct htable handlers;        /* struct sio_handler */
+    struct htable server_handlers; /* the same */
+    struct sio_middleware *middleware;
+    size_t middleware_count;
+    confab_event_fn *on_any;
+    void *any_user;
+    confab_connect_fn *on_connect;
+    void *connect_user;
+    confab_disconnect_fn *on_disconnect;
+    void *disconnect_user;
+    struct confab_roster *roster;
+    uint64_t next_ack; /* ids of acknowledgements asked for are unique in the namespace */
+    size_t size;       /* sockets that are connected */
+    size_t name_bytes;
+    char name[];
+};
+
+/* NULL: never made. */
+struct confab_namespace *sio_namespace_find(const struct confab_server *server, const char *name,
+                                            size_t name_bytes);
+void sio_namespace_free(struct confab_namespace *nsp);
+static inline struct sio_packet sio_packet_for(const struct confab_namespace *nsp,
+                                               enum sio_type type, struct confab_value *data)
+{
+    return (struct sio_packet){
+        .type = type, .nsp = nsp->name, .nsp_bytes = nsp->name_bytes, .data = data};
+}
+
+/* ---- client.c ---- */
+
+struct sio_client {
+    struct confab_server *server;
+    struct eio_session *session;     /* NULL once it is over */
+    struct eio_handshake *handshake; /* held */
+    struct list link;                /* server->clients, then dead_clients */
+    struct list sockets;             /* struct confab_socket.link: joined or joining */
+    struct timerfifo_entry timer;    /* connect timeout; then of a packet that is not whole */
+    struct sio_decoder decoder;
+    const struct confab_namespace *left; /* the last one that the server ended or refused */
+    size_t waiting_bytes;
+    unsigned unfinished; /* sockets that are not dead */
+    bool joined;         /* some namespace, once: no connect timeout any more */
+    bool paused;
+    uint8_t transport; /* enum eio_transport, the last */
+};
+
+/* Neither joined a namespace in time nor is about to, or does not finish a packet: it is closed. */
+void sio_client_timed_out(struct sio_client *client);
+/* Ends the session; its sockets end with the reason's text. */
+void sio_client_close(struct sio_client *client, enum eio_close_reason reason);
+/* Ends the sockets, each with `reason`; `told`: with a DISCONNECT packet. */
+void sio_client_end_sockets(struct sio_client *client, const char *reason, bool told);
+bool sio_client_send(struct sio_client *client, struct frame_set *frames, bool volatile_);
+/* Encodes and sends. */
+bool sio_client_send_packet(struct sio_client *client, const struct sio_packet *packet);
+/* Bytes more, or less, that wait for decisions: pauses and restarts the session. False: too many,
+ * the session was closed. */
+bool sio_client_charge(struct sio_client *client, size_t bytes);
+void sio_client_refund(struct sio_client *client, size_t bytes);
+/* A socket was let in. */
+void sio_client_joined(struct sio_client *client);
+/* A socket died: frees the client at the end of the turn if it was the last thing left. */
+void sio_client_socket_gone(struct sio_client *client);
+void sio_client_free(struct sio_client *client);
+
+/* ---- drain.c ---- */
+
+/* Closes the sessions that are due in a drain. */
+void sio_clients_drain(struct confab_server *server);
+int64_t sio_drain_deadline(const struct confab_server *server);
+
+/* ---- socket.c ---- */
+
+enum sio_state { SIO_CONNECTING, SIO_CONNECTED, SIO_CLOSING, SIO_ENDING, SIO_DEAD };
+
+struct sio_waiting;
+struct sio_acks;
+struct sio_name;
+
+struct confab_socket {
+    struct broker_member member;
+    struct list link;  /* client->sockets until it closes; at last server->dead_sockets */
+    struct list ready; /* server->ready */
+    struct sio_client *client;
+    struct confab_namespace *nsp;
+    struct confab_value *auth; /* NULL: none */
+    struct confab_value *data; /* NULL: none */
+    void *user;
+    void (*user_free)(void *pointer);
+    struct sio_waiting *waiting; /* the newest; its `next` is the oldest. NULL: nothing waits */
+    struct sio_acks *acks;       /* owed by the client; NULL: none */
+    struct sio_name *name;       /* claimed or held; NULL: none */
+    const char *reason;          /* why it closes; static */
+    uint64_t id_number;          /* of its handle */
+    char id[SIO_ID_BYTES + 1];
+    uint8_t state; /* enum sio_state */
+    bool was_connected : 1;
+    bool blocked : 1;
+    bool running : 1;
+    bool own_end : 1;    /* by the client's own DISCONNECT */
+    bool thrown_out : 1; /* by this side */
+    bool kicked : 1;     /* another node disconnects it; done at the end of the turn */
+    bool kick_close : 1;
+    uint16_t middleware_next;
+    uint16_t acks_deferred; /* tokens of confab_defer_ack() */
+};
+
+_Static_assert(sizeof(struct confab_socket) <= 256, "sockets are many");
+
+enum sio_end {
+    SIO_END_LOST,   /* the session is over: events that had arrived are still handled */
+    SIO_END_CLIENT, /* by its own DISCONNECT: the same */
+    SIO_END_SERVER, /* this side ends it: what waits is dropped */
+};
+
+/* A CONNECT came. Takes auth, which may be NULL. Ends in sio_socket_run(). */
+void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
+                    struct confab_value *auth);
+/* An event came; takes data. */
+void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet, size_t cost_bytes);
+/* Does what can be done now: middleware, waiting events, the end. */
+void sio_socket_run(struct confab_socket *socket);
+/* The same at the end of the turn. */
+void sio_socket_ready(struct confab_socket *socket);
+/* Starts the end. Idempotent. */
+void sio_socket_close(struct confab_socket *socket, const char *reason, enum sio_end end);
+/* Lets it in: CONNECT is answered, the connect handler runs. */
+void sio_socket_admit(struct confab_socket *socket);
+/* Keeps it out: CONNECT_ERROR. `data` may be NULL; taken. */
+void sio_socket_refuse(struct confab_socket *socket, const char *message,
+                       struct confab_value *data);
+/* For server_stop(): whatever is pending, the end is now. */
+void sio_socket_force_end(struct confab_socket *socket);
+void sio_socket_free(struct confab_socket *socket);
+static inline struct confab_socket *sio_socket_of(struct broker_member *member)
+{
+    return container_of(member, struct confab_socket, member);
+}
+/* Can be emitted to. */
+static inline bool sio_socket_is_open(const struct confab_socket *socket)
+{
+    return socket->state == SIO_CONNECTED && socket->client->session != NULL;
+}
+/* The socket of an id number; NULL: gone. */
+struct confab_socket *sio_socket_find(const struct confab_server *server, uint64_t id_number);
+
+/* ---- events.c ---- */
+
+struct sio_token;
+
+struct confab_event {
+    struct confab_socket *socket;
+    const char *name;
+    const struct confab_value *data; /* [name, arguments…] */
+    const struct sio_handler *handler;
+    struct confab_value **args; /* made when asked for */
+    struct confab_token token;  /* when deferred */
+    double ack_id;
+    bool wants_ack; /* and it has not been given, nor promised to a token */
+};
+
+/* Calls the handlers. */
+void sio_event_dispatch(struct confab_socket *socket, const struct confab_value *data, bool has_id,
+                        double id);
+/* A token of an event or of a server event was not answered in time. */
+void sio_event_expired(struct confab_server *server, const struct sio_token *token);
+/* The items of a list behind the first; the caller owns the new list. */
+struct confab_value *sio_list_rest(const struct confab_value *list);
+void sio_send_ack(struct confab_socket *socket, double id, const struct confab_value *args);
+
+/* ---- tokens.c ---- */
+
+enum sio_token_kind {
+    SIO_TOKEN_EVENT,      /* the socket is blocked */
+    SIO_TOKEN_ACK,        /* it is not */
+    SIO_TOKEN_MIDDLEWARE, /* the socket is blocked */
+    SIO_TOKEN_FILTER,
+    SIO_TOKEN_SERVER_EVENT
+};
+
+struct sio_token {
+    struct sio_timer timer;
+    uint64_t id;
+    enum sio_token_kind kind;
+    bool has_ack;
+    double ack_id;
+    uint64_t socket;           /* id number; 0: none */
+    struct broker_reply reply; /* of a server event */
+    server_admitted_fn *done;  /* of the filter */
+    void *user;
+    struct eio_handshake *handshake; /* held */
+};
+
+struct sio_token *sio_token_new(struct confab_server *server, enum sio_token_kind kind,
+                                int64_t deadline_ms);
+/* NULL: spent, or never given. */
+struct sio_token *sio_token_find(const struct confab_server *server, struct confab_token token);
+/* Takes it out for good, before anybody is told, so that nothing told can complete it again. */
+struct sio_token sio_token_spend(struct confab_server *server, struct sio_token *token);
+/* The decision that blocks the socket of a token is taken, or void. NULL: the socket is gone. */
+struct confab_socket *sio_token_unblock(struct confab_server *server,
+                                        const struct sio_token *token);
+/* The end of the server: all are completed as by their deadlines. */
+void sio_tokens_expire_all(struct confab_server *server);
+
+/* ---- middleware.c ---- */
+
+/* Runs what is left of the namespace's middleware until one takes its time; then admits. */
+void sio_middleware_run(struct confab_socket *socket);
+/* A token of the filter or of middleware was not answered in time. */
+void sio_middleware_expired(struct confab_server *server, const struct sio_token *token);
+
+/* ---- acks.c ---- */
+
+struct sio_ack {
+    struct sio_timer timer;
+    struct list link; /* the socket's, or server->late */
+    double id;
+    uint64_t socket;
+    confab_ack_fn *handler; /* NULL: another node asks */
+    void *user;
+    struct broker_reply reply;
+    int status; /* of a late one */
+};
+
+/* The client acknowledges; unknown ids are ignored. */
+void sio_acks_receive(struct confab_socket *socket, const struct sio_packet *packet);
+/* Another node's broadcast asks this socket; false: it owes too many already. */
+bool sio_acks_expect_reply(struct confab_socket *socket, double id, struct broker_reply reply);
+/* Nothing will come any more. */
+void sio_acks_fail(struct confab_socket *socket);
+void sio_acks_run_late(struct confab_server *server);
+double sio_ack_id(struct confab_namespace *nsp);
+
+/* ---- emit.c ---- */
+
+/* To one open socket; `ack_id` NULL: no acknowledgement is asked for. False: not queued. */
+bool sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
+              const double *ack_id, bool volatile_);
+
+/* The frames of a message, made at the first call; NULL: it is too large. Borrowed. */
+struct frame_set *sio_message_frames(struct confab_server *server, struct message *message);
+
+/* ---- roster.c ---- */
+
+/* The socket ends: its name is given back, at once or after the grace. */
+void sio_name_give_back(struct confab_socket *socket);
+/* A claim is under way: the socket must stay. */
+bool sio_name_is_claiming(const struct confab_socket *socket);
+/* Answers a claim under way with UNAVAILABLE; what the broker answers later is undone. */
+void sio_name_abandon(struct confab_socket *socket);
+void sio_roster_free(struct confab_roster *roster);
+
+/* ---- timers.c ---- */
+
+void sio_afters_drop(struct confab_server *server);
+
+/* ---- remote.c ---- */
+
+/* Forgets the frames of the last broadcast with acknowledgements. */
+void sio_asking_forget(struct confab_server *server);
+
+#endif
