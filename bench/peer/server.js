@@ -1,7 +1,10 @@
 // The peer: the events of confab-benchapp on Node's socket.io, with the ws engine as it comes. Prints its address like a gateway does.
 
 import { createServer } from 'node:http';
-import { Server } from 'socket.io';
+import { createRequire } from 'node:module';
+
+// The tests' packages serve here too.
+const { Server } = createRequire(new URL('../../tests/interop/', import.meta.url))('socket.io');
 
 const http = createServer();
 const io = new Server(http, { serveClient: false });
