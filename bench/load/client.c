@@ -92,7 +92,8 @@ static void enter(struct client *client)
     char rest[192];
     client->state = CLIENT_ENTERING;
     if (load->options.login) {
-        snprintf(rest, sizeof(rest), "[\"login\",\"%s%u\"]", load->options.name_prefix, client->index);
+        snprintf(rest, sizeof(rest), "[\"login\",\"%s%u\"]", load->options.name_prefix,
+                 client->index);
         send_with_ack(client, rest);
     }
     if (client->room >= 0) {

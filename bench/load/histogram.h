@@ -1,6 +1,7 @@
 /*
- * A histogram of durations in microseconds: buckets whose width grows with the value, so that any percentile is right to
- * within 1.6 % whatever its size, in a fixed 30 KB. Values of an hour and more fall into the last bucket.
+ * A histogram of durations in microseconds: buckets whose width grows with the value, so that any
+ * percentile is right to within 1.6 % whatever its size, in a fixed 30 KB. Values of an hour and
+ * more fall into the last bucket.
  */
 #ifndef CONFAB_BENCH_HISTOGRAM_H
 #define CONFAB_BENCH_HISTOGRAM_H

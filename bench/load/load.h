@@ -1,9 +1,10 @@
 /*
- * confab-load: many Socket.IO clients in one process that measure how long it takes from a client's emit to its arrival
- * at every other client.
+ * confab-load: many Socket.IO clients in one process that measure how long it takes from a client's
+ * emit to its arrival at every other client.
  *
- * All clients share one clock, so a message carries its departure and the arrival gives the latency, server-to-client leg
- * included. What a run expects, what arrived, what was lost, doubled or out of order is counted for each receiver and sender.
+ * All clients share one clock, so a message carries its departure and the arrival gives the
+ * latency, server-to-client leg included. What a run expects, what arrived, what was lost, doubled
+ * or out of order is counted for each receiver and sender.
  *
  * main.c      options, start and end
  * run.c       the phases: connect, settle, send, drain, report
@@ -79,7 +80,7 @@ struct http_stream {
     struct event *write; /* only while the kernel takes no more */
     struct buf in;       /* what is not a whole packet or answer yet */
     struct buf out;
-    bool busy;           /* polling: a request is under way */
+    bool busy; /* polling: a request is under way */
 };
 
 struct client {
@@ -87,17 +88,17 @@ struct client {
     unsigned index;
     enum client_state state;
     const struct load_target *target;
-    int room;                   /* -1: none */
-    struct http_stream get;     /* the WebSocket, or the connection of the GETs */
-    struct http_stream post;    /* polling only */
-    struct buf posts;           /* packets that wait for the running POST */
+    int room;                /* -1: none */
+    struct http_stream get;  /* the WebSocket, or the connection of the GETs */
+    struct http_stream post; /* polling only */
+    struct buf posts;        /* packets that wait for the running POST */
     char *sid;
-    uint32_t *last_seen;        /* by sender: the last sequence number; NULL until the first message */
+    uint32_t *last_seen; /* by sender: the last sequence number; NULL until the first message */
     uint32_t next_ack;
     int64_t opened_at_us;
     int64_t echo_sent_at_us;
-    unsigned pending_entries;   /* acks of log-in and join still to come */
-    bool upgraded;              /* the WebSocket's answer was read */
+    unsigned pending_entries; /* acks of log-in and join still to come */
+    bool upgraded;            /* the WebSocket's answer was read */
 };
 
 struct load_counts {
@@ -158,7 +159,8 @@ void polling_open(struct client *client);
 void polling_send(struct client *client, const char *packet, size_t length);
 
 /* ---- stream.c: a TCP connection with an output buffer ---- */
-/* Connects; `on_read` runs when bytes are there or the peer is gone. False when it cannot even begin. */
+/* Connects; `on_read` runs when bytes are there or the peer is gone. False when it cannot even
+ * begin. */
 bool stream_connect(struct http_stream *stream, struct client *client,
                     void (*on_read)(int fd, short what, void *client));
 /* Sends what is in stream->out, now or when it becomes possible. */
@@ -168,9 +170,11 @@ bool stream_fill(struct http_stream *stream, struct client *client);
 void stream_close(struct http_stream *stream);
 
 /* ---- message.c ---- */
-/* The text of sender's next message, in load->text; counts it as sent and expects its deliveries. */
+/* The text of sender's next message, in load->text; counts it as sent and expects its deliveries.
+ */
 const char *message_make(struct load *load, unsigned sender, int room);
-/* Looks for a measured message of this run inside an event and counts its arrival. False when there is none. */
+/* Looks for a measured message of this run inside an event and counts its arrival. False when there
+ * is none. */
 bool message_arrived(struct client *client, const char *bytes, size_t length);
 /* After the drain: what never came. */
 void message_count_lost(struct load *load);

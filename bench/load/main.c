@@ -13,12 +13,16 @@
 #define EXIT_NO_SERVICE 69
 #define RUN_CHARS 8
 
-#define OPT(field, kind, lo, hi, otherwise, choice, heading, words)                                \
-    {                                                                                              \
-        .name = #field, .type = OPTION_##kind, .offset = offsetof(struct load_options, field),     \
-        .min = (lo), .max = (hi), .def = (otherwise), .choices = (choice), .group = (heading),     \
-        .text = (words)                                                                            \
-    }
+#define OPT(field, kind, lo, hi, otherwise, choice, heading, words) \
+    {.name = #field,                                                \
+     .type = OPTION_##kind,                                         \
+     .offset = offsetof(struct load_options, field),                \
+     .min = (lo),                                                   \
+     .max = (hi),                                                   \
+     .def = (otherwise),                                            \
+     .choices = (choice),                                           \
+     .group = (heading),                                            \
+     .text = (words)}
 
 static const char *check_rate(const char *text)
 {
@@ -36,20 +40,34 @@ static const struct option_spec specs[] = {
     OPT(clients, INT, 1, 1000000, "100", "", "Who", "Number of clients."),
     OPT(transport, ENUM, 0, 0, "websocket", "websocket|polling", "Who", "How they connect."),
     OPT(ramp, INT, 1, 100000, "500", "", "Who", "New clients a second."),
-    OPT(login, BOOL, 0, 0, "off", "", "Who", "Log in under a name each (the chat needs it to speak)."),
+    OPT(login, BOOL, 0, 0, "off", "", "Who",
+        "Log in under a name each (the chat needs it to speak)."),
     OPT(name_prefix, STRING, 1, 12, "load", "", "Who", "Beginning of the names."),
-    OPT(rooms, INT, 0, 100000, "0", "", "What", "Spread the clients over so many rooms; 0: all together."),
-    OPT(app, ENUM, 0, 0, "chat", "bench|chat", "What", "The application served: the chat, or the events of confab-benchapp."),
+    OPT(rooms, INT, 0, 100000, "0", "", "What",
+        "Spread the clients over so many rooms; 0: all together."),
+    OPT(app, ENUM, 0, 0, "chat", "bench|chat", "What",
+        "The application served: the chat, or the events of confab-benchapp."),
     OPT(mode, ENUM, 0, 0, "broadcast", "broadcast|echo|idle", "What",
         "Broadcast: what one client says reaches the others. Echo (benchapp): acknowledged to the sender alone. Idle: just stay connected."),
-    OPT(senders, INT, 0, 100000, "0", "", "What", "How many of the clients send; 0: ten, or all in echo mode."),
-    {.name = "rate", .type = OPTION_STRING, .offset = offsetof(struct load_options, rate_text),
-     .min = 1, .max = 16, .def = "10", .choices = "", .check = check_rate, .group = "What",
-     .text = "Messages a second, of all senders together. 0 in echo mode: each answer sends the next."},
+    OPT(senders, INT, 0, 100000, "0", "", "What",
+        "How many of the clients send; 0: ten, or all in echo mode."),
+    {.name = "rate",
+     .type = OPTION_STRING,
+     .offset = offsetof(struct load_options, rate_text),
+     .min = 1,
+     .max = 16,
+     .def = "10",
+     .choices = "",
+     .check = check_rate,
+     .group = "What",
+     .text =
+         "Messages a second, of all senders together. 0 in echo mode: each answer sends the next."},
     OPT(size_bytes, BYTES, 48, 4096, "100", "", "What", "Length of a message's text."),
     OPT(duration_ms, DURATION, 100, 86400000, "10s", "", "When", "How long to send."),
-    OPT(settle_ms, DURATION, 0, 600000, "1s", "", "When", "Pause between the last connect and the first message."),
-    OPT(drain_ms, DURATION, 0, 600000, "5s", "", "When", "How long to wait for what is still on its way."),
+    OPT(settle_ms, DURATION, 0, 600000, "1s", "", "When",
+        "Pause between the last connect and the first message."),
+    OPT(drain_ms, DURATION, 0, 600000, "5s", "", "When",
+        "How long to wait for what is still on its way."),
     OPT(quiet, BOOL, 0, 0, "off", "", "Output", "No line per second, only the JSON at the end."),
 };
 
@@ -95,8 +113,10 @@ static bool raise_descriptors(const struct load_options *options)
     }
     if (limit.rlim_cur >= needed)
         return true;
-    fprintf(stderr, "confab-load: %lld clients need %llu file descriptors, the limit is %llu (ulimit -n)\n",
-            (long long)options->clients, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+    fprintf(stderr,
+            "confab-load: %lld clients need %llu file descriptors, the limit is %llu (ulimit -n)\n",
+            (long long)options->clients, (unsigned long long)needed,
+            (unsigned long long)limit.rlim_cur);
     return false;
 }
 
@@ -143,7 +163,8 @@ int main(int argc, char **argv)
 {
     struct load *load = xcalloc(1, sizeof(*load));
     struct option_set set = {.program = "confab-load",
-                             .summary = "Many Socket.IO clients that measure how long messages take.",
+                             .summary =
+                                 "Many Socket.IO clients that measure how long messages take.",
                              .specs = specs,
                              .spec_count = sizeof(specs) / sizeof(specs[0]),
                              .values_size = sizeof(struct load_options)};

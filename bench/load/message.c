@@ -1,6 +1,6 @@
 /*
- * A measured message is a text `cl:<run>:<sender>:<sequence>:<departure in us>:xxxx…`: whatever event it travels in, it is
- * found by its beginning, so any server can be measured.
+ * A measured message is a text `cl:<run>:<sender>:<sequence>:<departure in us>:xxxx…`: whatever
+ * event it travels in, it is found by its beginning, so any server can be measured.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +25,8 @@ const char *message_make(struct load *load, unsigned sender, int room)
     load->text[n] = '\0';
     load->counts.sent++;
     load->counts.expected += load->options.mode == LOAD_MODE_ECHO ? 1
-                             : room < 0                            ? load->ready
-                                                                   : load->room_size[room + 1];
+                             : room < 0                           ? load->ready
+                                                                  : load->room_size[room + 1];
     return load->text;
 }
 

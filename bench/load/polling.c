@@ -18,7 +18,8 @@ struct http_answer {
 static const char *find_header(const char *head, size_t length, const char *name)
 {
     size_t name_bytes = strlen(name);
-    for (const char *line = head; (line = memmem(line, length - (size_t)(line - head), "\r\n", 2));) {
+    for (const char *line = head;
+         (line = memmem(line, length - (size_t)(line - head), "\r\n", 2));) {
         line += 2;
         if ((size_t)(head + length - line) <= name_bytes)
             return NULL;
@@ -46,7 +47,8 @@ static int parse_answer(const struct buf *in, struct http_answer *answer)
     answer->body_bytes = strtoul(length, NULL, 10);
     answer->whole_bytes = head + answer->body_bytes;
     const char *connection = find_header(bytes, head, "connection:");
-    answer->keeps = connection == NULL || strncasecmp(connection + strspn(connection, " "), "close", 5) != 0;
+    answer->keeps =
+        connection == NULL || strncasecmp(connection + strspn(connection, " "), "close", 5) != 0;
     return in->len >= answer->whole_bytes ? 1 : 0;
 }
 
@@ -103,7 +105,8 @@ static void take_payload(struct client *client, char *body, size_t length)
     /* The sid is needed for every later request, so the open packet is read here already. */
     if (client->sid == NULL) {
         const char *sid = memmem(body, length, "\"sid\":\"", 7);
-        const char *end = sid != NULL ? memchr(sid + 7, '"', length - (size_t)(sid + 7 - body)) : NULL;
+        const char *end =
+            sid != NULL ? memchr(sid + 7, '"', length - (size_t)(sid + 7 - body)) : NULL;
         if (end == NULL) {
             client_fail(client, "the open packet has no sid");
             return;
@@ -119,7 +122,8 @@ static void take_payload(struct client *client, char *body, size_t length)
     }
 }
 
-/* One answer off a stream; the body is the caller's to free. NULL: none yet, or the client has failed. */
+/* One answer off a stream; the body is the caller's to free. NULL: none yet, or the client has
+ * failed. */
 static char *take(struct client *client, struct http_stream *stream, size_t *length)
 {
     if (!stream_fill(stream, client)) {

@@ -19,16 +19,15 @@ void load_print_second(struct load *load)
     load->seconds++;
     const struct load_counts *now = &load->counts, *before = &load->shown;
     if (!load->options.quiet)
-        fprintf(stderr,
-                "%4" PRIu64 "s %-7s clients %u/%lld  sent %" PRIu64 "/s  delivered %" PRIu64
-                "/s  p50 %.2f  p99 %.2f  max %.2f ms  behind %" PRId64 "  failed %" PRIu64 "\n",
-                load->seconds, phase_name(load->phase), load->ready,
-                (long long)load->options.clients, now->sent - before->sent,
-                now->delivered - before->delivered,
-                ms(histogram_percentile(&load->latency_second, 50)),
-                ms(histogram_percentile(&load->latency_second, 99)), ms(load->latency_second.max_us),
-                (int64_t)(now->expected - now->delivered),
-                now->connect_failed + now->connection_lost);
+        fprintf(
+            stderr,
+            "%4" PRIu64 "s %-7s clients %u/%lld  sent %" PRIu64 "/s  delivered %" PRIu64
+            "/s  p50 %.2f  p99 %.2f  max %.2f ms  behind %" PRId64 "  failed %" PRIu64 "\n",
+            load->seconds, phase_name(load->phase), load->ready, (long long)load->options.clients,
+            now->sent - before->sent, now->delivered - before->delivered,
+            ms(histogram_percentile(&load->latency_second, 50)),
+            ms(histogram_percentile(&load->latency_second, 99)), ms(load->latency_second.max_us),
+            (int64_t)(now->expected - now->delivered), now->connect_failed + now->connection_lost);
     load->shown = load->counts;
     histogram_reset(&load->latency_second);
 }

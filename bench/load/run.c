@@ -20,7 +20,8 @@ static void enter_phase(struct load *load, enum load_phase phase)
         load->credit_at_us = load->phase_at_us;
         /* Without a rate, echo is a closed loop: every answer sends the next. */
         for (unsigned i = 0; load->options.mode == LOAD_MODE_ECHO && load->options.rate == 0 &&
-                             i < load->sender_count; i++)
+                             i < load->sender_count;
+             i++)
             if (load->clients[i].state == CLIENT_READY)
                 client_emit_measured(&load->clients[i]);
     } else if (phase == LOAD_DRAIN) {

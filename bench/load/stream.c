@@ -18,7 +18,8 @@ static void spread_source(int fd, const struct client *client)
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001u + net)};
     int on = 1;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    (void)bind(fd, (const struct sockaddr *)&own, sizeof(own)); /* else the default address serves */
+    (void)bind(fd, (const struct sockaddr *)&own, sizeof(own)); /* else the default address serves
+                                                                 */
 }
 
 bool stream_connect(struct http_stream *stream, struct client *client,
@@ -33,7 +34,8 @@ bool stream_connect(struct http_stream *stream, struct client *client,
     int on = 1;
     setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     spread_source(stream->fd, client);
-    if (connect(stream->fd, (const struct sockaddr *)&target->address, target->address_bytes) != 0 &&
+    if (connect(stream->fd, (const struct sockaddr *)&target->address, target->address_bytes) !=
+            0 &&
         errno != EINPROGRESS) {
         stream_close(stream);
         return false;
@@ -63,8 +65,8 @@ void stream_flush(struct http_stream *stream)
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOTCONN)
             return; /* the reading side reports the end */
         if (stream->write == NULL)
-            stream->write = event_new(event_get_base(stream->read), stream->fd, EV_WRITE,
-                                      on_writable, stream);
+            stream->write =
+                event_new(event_get_base(stream->read), stream->fd, EV_WRITE, on_writable, stream);
         event_add(stream->write, NULL);
         return;
     }

@@ -1,4 +1,5 @@
-/* A client over WebSocket: the upgrade request, masked frames out, plain frames in (RFC 6455 section 5). */
+/* A client over WebSocket: the upgrade request, masked frames out, plain frames in (RFC 6455
+ * section 5). */
 #include <string.h>
 
 #include "bench/load/load.h"
@@ -30,7 +31,8 @@ void websocket_send(struct client *client, const char *packet, size_t length)
     put_frame(client, 1, packet, length);
 }
 
-static void answer_control(struct client *client, uint8_t opcode, const uint8_t *payload, size_t length)
+static void answer_control(struct client *client, uint8_t opcode, const uint8_t *payload,
+                           size_t length)
 {
     if (opcode == 9)
         put_frame(client, 10, (const char *)payload, length);
@@ -114,7 +116,8 @@ void websocket_open(struct client *client)
         client_fail(client, "cannot connect");
         return;
     }
-    /* 16 bytes in base64 are 22 characters and two of padding; A as the last one leaves no stray bits. */
+    /* 16 bytes in base64 are 22 characters and two of padding; A as the last one leaves no stray
+     * bits. */
     char key[22];
     rng_base36(&client->load->rng, key, 21);
     buf_printf(&client->get.out,

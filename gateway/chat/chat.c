@@ -6,8 +6,7 @@
 #include "common/mem.h"
 #include "gateway/chat/chat_internal.h"
 
-static void
-free_user(void *pointer)
+static void free_user(void *pointer)
 {
     struct chat_user *user = pointer;
     free(user->shown);
@@ -16,8 +15,7 @@ free_user(void *pointer)
     free(user);
 }
 
-struct chat_user *
-chat_user_of(struct chat *chat, struct confab_socket *socket)
+struct chat_user *chat_user_of(struct chat *chat, struct confab_socket *socket)
 {
     struct chat_user *user = confab_user(socket);
     if (user == NULL) {
@@ -28,17 +26,16 @@ chat_user_of(struct chat *chat, struct confab_socket *socket)
     return user;
 }
 
-/* Events nobody listens to are told so; this also keeps the names of later features from meaning something else. */
-static void
-on_any(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+/* Events nobody listens to are told so; this also keeps the names of later features from meaning
+ * something else. */
+static void on_any(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     (void)socket;
     if (!confab_event_handled(event))
         chat_refuse(user_pointer, event, CHAT_UNKNOWN_EVENT, NULL);
 }
 
-static void
-register_events(struct chat *chat)
+static void register_events(struct chat *chat)
 {
     struct confab_namespace *nsp = chat->nsp;
     confab_on(nsp, "login", chat_on_login, chat);
@@ -51,8 +48,7 @@ register_events(struct chat *chat)
     confab_on_any(nsp, on_any, chat);
 }
 
-struct chat *
-chat_new(struct confab_server *server, const struct chat_config *config)
+struct chat *chat_new(struct confab_server *server, const struct chat_config *config)
 {
     struct chat *chat = xcalloc(1, sizeof(*chat));
     chat->server = server;
@@ -74,8 +70,7 @@ chat_new(struct confab_server *server, const struct chat_config *config)
     return chat;
 }
 
-void
-chat_free(struct chat **chat)
+void chat_free(struct chat **chat)
 {
     if (*chat == NULL)
         return;
@@ -84,14 +79,12 @@ chat_free(struct chat **chat)
     *chat = NULL;
 }
 
-const struct chat_counters *
-chat_counters(const struct chat *chat)
+const struct chat_counters *chat_counters(const struct chat *chat)
 {
     return &chat->counters;
 }
 
-uint64_t
-chat_online(const struct chat *chat)
+uint64_t chat_online(const struct chat *chat)
 {
     return confab_roster_count(chat->roster);
 }

@@ -1,9 +1,9 @@
 /*
  * The chat: people with unique names who talk to all, in rooms, and see who is there.
  *
- * An application on the C API alone: it knows sockets, events, rooms and the roster, and nothing of transports, packets or
- * nodes. Its events are described in docs/chat.md; the plain ones without acks are those of pages written for the classic
- * Socket.IO chat examples, and stay as they are.
+ * An application on the C API alone: it knows sockets, events, rooms and the roster, and nothing of
+ * transports, packets or nodes. Its events are described in docs/chat.md; the plain ones without
+ * acks are those of pages written for the classic Socket.IO chat examples, and stay as they are.
  */
 #ifndef CONFAB_CHAT_CHAT_H
 #define CONFAB_CHAT_CHAT_H
@@ -15,22 +15,22 @@ struct confab_server;
 struct chat;
 
 /* Why a request was not done: symbol, the code in its ack, the default sentence for people. */
-#define CHAT_CODES(X)                                                                                                  \
-    X(CHAT_BAD_REQUEST, "bad_request", "The request is not of the expected form")                                      \
-    X(CHAT_NOT_LOGGED_IN, "not_logged_in", "Log in first")                                                             \
-    X(CHAT_NAME_TAKEN, "name_taken", "Somebody else has this name")                                                    \
-    X(CHAT_NAME_BAD, "name_bad", "This name cannot be used")                                                           \
-    X(CHAT_TOO_LONG, "too_long", "That is too long")                                                                   \
-    X(CHAT_NOT_MEMBER, "not_member", "Join the room first")                                                            \
-    X(CHAT_RATE_LIMITED, "rate_limited", "Too many requests; wait a little")                                           \
-    X(CHAT_UNAVAILABLE, "unavailable", "The cluster cannot decide this now; try again")                                \
+#define CHAT_CODES(X)                                                                   \
+    X(CHAT_BAD_REQUEST, "bad_request", "The request is not of the expected form")       \
+    X(CHAT_NOT_LOGGED_IN, "not_logged_in", "Log in first")                              \
+    X(CHAT_NAME_TAKEN, "name_taken", "Somebody else has this name")                     \
+    X(CHAT_NAME_BAD, "name_bad", "This name cannot be used")                            \
+    X(CHAT_TOO_LONG, "too_long", "That is too long")                                    \
+    X(CHAT_NOT_MEMBER, "not_member", "Join the room first")                             \
+    X(CHAT_RATE_LIMITED, "rate_limited", "Too many requests; wait a little")            \
+    X(CHAT_UNAVAILABLE, "unavailable", "The cluster cannot decide this now; try again") \
     X(CHAT_UNKNOWN_EVENT, "unknown_event", "The server does not know this event")
 
 enum chat_code {
 #define X(symbol, code, text) symbol,
     CHAT_CODES(X)
 #undef X
-    CHAT_CODE_COUNT
+        CHAT_CODE_COUNT
 };
 const char *chat_code_label(enum chat_code code);
 
@@ -49,7 +49,8 @@ struct chat_config {
     const char *nsp;         /* "/" */
     bool send_msg;           /* serve the event that needs no log-in */
     int64_t name_grace_ms;   /* 5000 */
-    unsigned presence_limit; /* 1000: users online above which joined and left are summed up, and the list is cut */
+    unsigned presence_limit; /* 1000: users online above which joined and left are summed up, and
+                                the list is cut */
 };
 
 struct chat_counters {
@@ -58,8 +59,8 @@ struct chat_counters {
     uint64_t refused[CHAT_CODE_COUNT];
 };
 
-/* Registers the chat on a server, before it serves. The config is copied. Lives at least as long as the server: free it
- * after the server ended. */
+/* Registers the chat on a server, before it serves. The config is copied. Lives at least as long as
+ * the server: free it after the server ended. */
 struct chat *chat_new(struct confab_server *server, const struct chat_config *config);
 void chat_free(struct chat **chat);
 const struct chat_counters *chat_counters(const struct chat *chat);

@@ -21,7 +21,8 @@ struct chat {
     struct confab_roster *roster;
     struct chat_config config;
     struct chat_counters counters;
-    struct confab_packet *list; /* the onlineUsers event as last built; owned, NULL before the first */
+    struct confab_packet *list; /* the onlineUsers event as last built; owned, NULL before the first
+                                 */
     uint64_t list_version;
     int64_t list_built_at_ms;
     uint64_t next_message; /* makes ids unique within this process */
@@ -30,13 +31,13 @@ struct chat {
 
 /* What the chat keeps of one socket, from its first event on. Owned by the socket. */
 struct chat_user {
-    struct chat *chat;           /* borrowed */
-    char *shown;                 /* owned; NULL: not logged in */
-    char *key;                   /* owned; what makes the name unique */
+    struct chat *chat; /* borrowed */
+    char *shown;       /* owned; NULL: not logged in */
+    char *key;         /* owned; what makes the name unique */
     char resume[CHAT_RESUME_BYTES + 1];
     struct bucket logins;
     struct bucket send_msgs;
-    struct chat_login *login;    /* owned; the one whose claim is under way */
+    struct chat_login *login; /* owned; the one whose claim is under way */
 };
 
 /* The socket's, made when there is none yet. */
@@ -46,11 +47,14 @@ struct chat_user *chat_user_of(struct chat *chat, struct confab_socket *socket);
 
 /* {"ok":true}, to which fields are added. */
 struct confab_value *chat_ok(void);
-/* Refuses in the handler: counts, and acks {"ok":false,"error":…,"message":…}; `message` NULL takes the code's own. */
-void chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code code, const char *message);
+/* Refuses in the handler: counts, and acks {"ok":false,"error":…,"message":…}; `message` NULL takes
+ * the code's own. */
+void chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code code,
+                 const char *message);
 void chat_refuse_for(struct chat *chat, struct confab_event *event, int64_t retry_ms);
 /* The same for an event that was deferred. */
-void chat_refuse_later(struct chat *chat, struct confab_token token, enum chat_code code, const char *message);
+void chat_refuse_later(struct chat *chat, struct confab_token token, enum chat_code code,
+                       const char *message);
 /* Acks with one value; taken. */
 void chat_answer(struct confab_event *event, struct confab_value *answer);
 void chat_answer_later(struct chat *chat, struct confab_token token, struct confab_value *answer);
@@ -67,7 +71,8 @@ void chat_on_send_msg(struct confab_socket *socket, struct confab_event *event, 
 /* ---- rooms.c ---- */
 void chat_on_join(struct confab_socket *socket, struct confab_event *event, void *user);
 void chat_on_leave(struct confab_socket *socket, struct confab_event *event, void *user);
-/* Reads {room} into `room` as the server's own room name; false when it is none that clients may name. */
+/* Reads {room} into `room` as the server's own room name; false when it is none that clients may
+ * name. */
 bool chat_read_room(const struct confab_value *from, char room[static CHAT_ROOM_MAX_BYTES + 6]);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Names: log-in, its two refusals, taking a name back after a lost connection, and the list of who is online.
+ * Names: log-in, its two refusals, taking a name back after a lost connection, and the list of who
+ * is online.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,36 +12,33 @@
 /* Five tries in ten seconds: a person mistypes, a script does not get to try out who is online. */
 static const struct bucket_rule login_rule = {.burst = 5, .refill_ms = 2000};
 
-/* A log-in whose name is being claimed. Owned by the socket's chat_user, so it ends with the socket at the latest. */
+/* A log-in whose name is being claimed. Owned by the socket's chat_user, so it ends with the socket
+ * at the latest. */
 struct chat_login {
     struct confab_token token;
     struct name_out name;
 };
 
-static void
-count_login(struct chat *chat, enum chat_login_result result)
+static void count_login(struct chat *chat, enum chat_login_result result)
 {
     chat->counters.logins[result]++;
 }
 
-static void
-welcome(struct confab_socket *socket, const struct chat_user *user)
+static void welcome(struct confab_socket *socket, const struct chat_user *user)
 {
     struct confab_value *told = confab_set(confab_object(), "name", confab_string(user->shown));
     confab_set(told, "resume", confab_string(user->resume));
     confab_emit(socket, "welcome", confab_list(told, NULL));
 }
 
-static struct confab_value *
-logged_in(const struct chat_user *user)
+static struct confab_value *logged_in(const struct chat_user *user)
 {
     struct confab_value *answer = confab_set(chat_ok(), "name", confab_string(user->shown));
     return confab_set(answer, "resume", confab_string(user->resume));
 }
 
-static void
-name_is_bad(struct chat *chat, struct confab_socket *socket, struct confab_event *event,
-            const struct confab_value *sent, const char *why)
+static void name_is_bad(struct chat *chat, struct confab_socket *socket, struct confab_event *event,
+                        const struct confab_value *sent, const char *why)
 {
     struct confab_value *back = sent != NULL ? confab_value_hold(sent) : confab_null();
     confab_emit(socket, "loginNameBad", confab_list(back, NULL));
@@ -48,8 +46,8 @@ name_is_bad(struct chat *chat, struct confab_socket *socket, struct confab_event
     chat_refuse(chat, event, CHAT_NAME_BAD, why);
 }
 
-static void
-become(struct confab_socket *socket, struct chat_user *user, const struct name_out *name, const char *resume)
+static void become(struct confab_socket *socket, struct chat_user *user,
+                   const struct name_out *name, const char *resume)
 {
     user->shown = xstrdup(name->shown);
     user->key = xstrdup(name->key);
@@ -58,8 +56,7 @@ become(struct confab_socket *socket, struct chat_user *user, const struct name_o
     confab_set_data(socket, confab_set(confab_object(), "name", confab_string(name->shown)));
 }
 
-static void
-forget_name(struct confab_socket *socket, struct chat_user *user)
+static void forget_name(struct confab_socket *socket, struct chat_user *user)
 {
     free(user->shown);
     free(user->key);
@@ -68,8 +65,8 @@ forget_name(struct confab_socket *socket, struct chat_user *user)
     confab_set_data(socket, confab_object());
 }
 
-static void
-claimed(struct confab_socket *socket, enum confab_claim_result result, const char *resume, void *user_pointer)
+static void claimed(struct confab_socket *socket, enum confab_claim_result result,
+                    const char *resume, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     struct chat_user *user = confab_user(socket);
@@ -97,9 +94,8 @@ claimed(struct confab_socket *socket, enum confab_claim_result result, const cha
     free(login);
 }
 
-static void
-claim(struct chat *chat, struct confab_socket *socket, struct confab_event *event, const struct name_out *name,
-      const char *resume)
+static void claim(struct chat *chat, struct confab_socket *socket, struct confab_event *event,
+                  const struct name_out *name, const char *resume)
 {
     struct chat_user *user = chat_user_of(chat, socket);
     struct chat_login *login = xmalloc(sizeof(*login));
@@ -108,7 +104,8 @@ claim(struct chat *chat, struct confab_socket *socket, struct confab_event *even
     struct confab_token token = login->token;
     user->login = login;
     /* `claimed` may run, and free the login, before this returns. */
-    int status = confab_roster_claim(chat->roster, socket, name->key, name->shown, resume, claimed, chat);
+    int status =
+        confab_roster_claim(chat->roster, socket, name->key, name->shown, resume, claimed, chat);
     if (status != CONFAB_OK) {
         user->login = NULL;
         free(login);
@@ -117,9 +114,9 @@ claim(struct chat *chat, struct confab_socket *socket, struct confab_event *even
     }
 }
 
-/* `login` "name" or {name, resume?}. The name's value as sent, and the resume secret when there is a plausible one. */
-static const struct confab_value *
-read_login(const struct confab_value *sent, const char **resume)
+/* `login` "name" or {name, resume?}. The name's value as sent, and the resume secret when there is
+ * a plausible one. */
+static const struct confab_value *read_login(const struct confab_value *sent, const char **resume)
 {
     *resume = NULL;
     if (!confab_is(sent, CONFAB_OBJECT))
@@ -131,8 +128,7 @@ read_login(const struct confab_value *sent, const char **resume)
     return confab_get(sent, "name");
 }
 
-void
-chat_on_login(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+void chat_on_login(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     struct chat_user *user = chat_user_of(chat, socket);
@@ -161,8 +157,7 @@ chat_on_login(struct confab_socket *socket, struct confab_event *event, void *us
     }
 }
 
-void
-chat_on_name_lost(struct confab_socket *socket, int why, void *user_pointer)
+void chat_on_name_lost(struct confab_socket *socket, int why, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     struct chat_user *user = chat_user_of(chat, socket);
@@ -187,8 +182,7 @@ struct pending_list {
     struct confab_token token;
 };
 
-static void
-build_list(struct chat *chat)
+static void build_list(struct chat *chat)
 {
     confab_packet_free(&chat->list);
     struct confab_value *names = confab_roster_names(chat->roster, chat->config.presence_limit);
@@ -197,21 +191,18 @@ build_list(struct chat *chat)
     chat->list_built_at_ms = confab_now_ms(chat->server);
 }
 
-static struct confab_value *
-send_list(struct chat *chat, struct confab_socket *socket)
+static struct confab_value *send_list(struct chat *chat, struct confab_socket *socket)
 {
     confab_emit_packet(socket, chat->list);
     return confab_set(chat_ok(), "total", confab_int((int64_t)confab_roster_count(chat->roster)));
 }
 
-static bool
-list_is_fresh(const struct chat *chat)
+static bool list_is_fresh(const struct chat *chat)
 {
     return chat->list != NULL && chat->list_version == confab_roster_version(chat->roster);
 }
 
-static void
-list_is_due(struct confab_server *server, void *user_pointer)
+static void list_is_due(struct confab_server *server, void *user_pointer)
 {
     struct pending_list *pending = user_pointer;
     struct confab_socket *socket = confab_socket_find(server, pending->socket);
@@ -226,11 +217,12 @@ list_is_due(struct confab_server *server, void *user_pointer)
 }
 
 /*
- * Everybody who logs in asks for the list, so in a storm it changes between any two who ask. It is built at most every
- * 200 ms; who asks in between waits for the next, rather than get one without himself in it.
+ * Everybody who logs in asks for the list, so in a storm it changes between any two who ask. It is
+ * built at most every 200 ms; who asks in between waits for the next, rather than get one without
+ * himself in it.
  */
-void
-chat_on_online_users(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+void chat_on_online_users(struct confab_socket *socket, struct confab_event *event,
+                          void *user_pointer)
 {
     struct chat *chat = user_pointer;
     if (chat_user_of(chat, socket)->shown == NULL) {

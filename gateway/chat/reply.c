@@ -12,20 +12,17 @@ static const char *const texts[] = {
 #undef X
 };
 
-const char *
-chat_code_label(enum chat_code code)
+const char *chat_code_label(enum chat_code code)
 {
     return labels[code];
 }
 
-struct confab_value *
-chat_ok(void)
+struct confab_value *chat_ok(void)
 {
     return confab_set(confab_object(), "ok", confab_bool(true));
 }
 
-static struct confab_value *
-refusal(struct chat *chat, enum chat_code code, const char *message)
+static struct confab_value *refusal(struct chat *chat, enum chat_code code, const char *message)
 {
     chat->counters.refused[code]++;
     struct confab_value *answer = confab_set(confab_object(), "ok", confab_bool(false));
@@ -33,33 +30,30 @@ refusal(struct chat *chat, enum chat_code code, const char *message)
     return confab_set(answer, "message", confab_string(message != NULL ? message : texts[code]));
 }
 
-void
-chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code code, const char *message)
+void chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code code,
+                 const char *message)
 {
     chat_answer(event, refusal(chat, code, message));
 }
 
-void
-chat_refuse_for(struct chat *chat, struct confab_event *event, int64_t retry_ms)
+void chat_refuse_for(struct chat *chat, struct confab_event *event, int64_t retry_ms)
 {
     struct confab_value *answer = refusal(chat, CHAT_RATE_LIMITED, NULL);
     chat_answer(event, confab_set(answer, "retry_ms", confab_int(retry_ms)));
 }
 
-void
-chat_refuse_later(struct chat *chat, struct confab_token token, enum chat_code code, const char *message)
+void chat_refuse_later(struct chat *chat, struct confab_token token, enum chat_code code,
+                       const char *message)
 {
     chat_answer_later(chat, token, refusal(chat, code, message));
 }
 
-void
-chat_answer(struct confab_event *event, struct confab_value *answer)
+void chat_answer(struct confab_event *event, struct confab_value *answer)
 {
     confab_ack(event, confab_list(answer, NULL));
 }
 
-void
-chat_answer_later(struct chat *chat, struct confab_token token, struct confab_value *answer)
+void chat_answer_later(struct chat *chat, struct confab_token token, struct confab_value *answer)
 {
     /* A socket that is gone, or a deadline that passed, needs no answer. */
     (void)confab_answer(chat->server, token, confab_list(answer, NULL));

@@ -1,5 +1,6 @@
 /*
- * Rooms of the chat. A client's room is kept as `chat:<room>`, so that no client can name a socket's id or the room of another application.
+ * Rooms of the chat. A client's room is kept as `chat:<room>`, so that no client can name a
+ * socket's id or the room of another application.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +9,12 @@
 #include "common/mem.h"
 #include "gateway/chat/chat_internal.h"
 
-bool
-chat_read_room(const struct confab_value *from, char room[static CHAT_ROOM_MAX_BYTES + 6])
+bool chat_read_room(const struct confab_value *from, char room[static CHAT_ROOM_MAX_BYTES + 6])
 {
     size_t length = 0;
     const char *text = confab_as_string(confab_get(from, "room"), &length);
-    if (text == NULL || length < 1 || length > CHAT_ROOM_MAX_BYTES || memchr(text, '\0', length) != NULL)
+    if (text == NULL || length < 1 || length > CHAT_ROOM_MAX_BYTES ||
+        memchr(text, '\0', length) != NULL)
         return false;
     snprintf(room, CHAT_ROOM_MAX_BYTES + 6, "chat:%s", text);
     return true;
@@ -24,8 +25,7 @@ struct joining {
     struct confab_token token;
 };
 
-static void
-joined(struct confab_server *server, int status, void *user_pointer)
+static void joined(struct confab_server *server, int status, void *user_pointer)
 {
     (void)server;
     struct joining *joining = user_pointer;
@@ -36,8 +36,7 @@ joined(struct confab_server *server, int status, void *user_pointer)
     free(joining);
 }
 
-void
-chat_on_join(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+void chat_on_join(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     char room[CHAT_ROOM_MAX_BYTES + 6];
@@ -56,8 +55,7 @@ chat_on_join(struct confab_socket *socket, struct confab_event *event, void *use
     }
 }
 
-void
-chat_on_leave(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+void chat_on_leave(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     char room[CHAT_ROOM_MAX_BYTES + 6];

@@ -17,8 +17,7 @@ struct sending {
     struct confab_value *answer; /* owned; the ack when it arrived */
 };
 
-static void
-sent(struct confab_server *server, int status, bool cluster, void *user_pointer)
+static void sent(struct confab_server *server, int status, bool cluster, void *user_pointer)
 {
     (void)server;
     struct sending *sending = user_pointer;
@@ -34,8 +33,7 @@ sent(struct confab_server *server, int status, bool cluster, void *user_pointer)
 }
 
 /* Ids are unique in the cluster and opaque to clients. */
-static struct confab_value *
-next_id(struct chat *chat)
+static struct confab_value *next_id(struct chat *chat)
 {
     return confab_string_f("%s-%s-%llx", confab_node(chat->server), chat->epoch,
                            (unsigned long long)chat->next_message++);
@@ -48,8 +46,8 @@ struct said {
     const struct confab_value *room_as_sent;
 };
 
-static void
-say(struct chat *chat, const struct chat_user *user, struct confab_event *event, const struct said *said)
+static void say(struct chat *chat, const struct chat_user *user, struct confab_event *event,
+                const struct said *said)
 {
     struct confab_value *id = next_id(chat);
     struct confab_value *ts = confab_int(confab_wall_ms(chat->server));
@@ -69,15 +67,16 @@ say(struct chat *chat, const struct chat_user *user, struct confab_event *event,
 
     chat->counters.messages++;
     sending->token = confab_defer(event, 0);
-    struct confab_audience audience = {.rooms = &said->room, .room_count = said->room != NULL ? 1 : 0};
-    int status = confab_broadcast_ordered(chat->nsp, &audience, "chat", confab_list(told, NULL), sent, sending);
+    struct confab_audience audience = {.rooms = &said->room,
+                                       .room_count = said->room != NULL ? 1 : 0};
+    int status = confab_broadcast_ordered(chat->nsp, &audience, "chat", confab_list(told, NULL),
+                                          sent, sending);
     if (status != CONFAB_OK)
         sent(chat->server, status, false, sending);
 }
 
 /* The text of a message; NULL when it is none that may be sent, with the reason. */
-static const char *
-check_text(const struct confab_value *message, enum chat_code *why)
+static const char *check_text(const struct confab_value *message, enum chat_code *why)
 {
     size_t length = 0;
     const char *text = confab_as_string(message, &length);
@@ -92,16 +91,14 @@ check_text(const struct confab_value *message, enum chat_code *why)
     return text;
 }
 
-static bool
-cid_is_good(const struct confab_value *cid)
+static bool cid_is_good(const struct confab_value *cid)
 {
     size_t length = 0;
     return cid == NULL || (confab_as_string(cid, &length) != NULL && length <= CHAT_CID_MAX_BYTES);
 }
 
 /* `chat` "text" to all, or {message, room?, cid?}. */
-void
-chat_on_chat(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+void chat_on_chat(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     const struct chat_user *user = chat_user_of(chat, socket);
@@ -130,8 +127,7 @@ chat_on_chat(struct confab_socket *socket, struct confab_event *event, void *use
     }
 }
 
-static bool
-fits_as_json(const struct confab_value *args)
+static bool fits_as_json(const struct confab_value *args)
 {
     struct buf text;
     buf_init(&text, CHAT_MESSAGE_MAX_BYTES + 2); /* the brackets of the list are not the sender's */
@@ -141,8 +137,7 @@ fits_as_json(const struct confab_value *args)
 }
 
 /* `send_msg` any: to all, and once more to the sender, as the example does that made it known. */
-void
-chat_on_send_msg(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
+void chat_on_send_msg(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     struct chat *chat = user_pointer;
     struct chat_user *user = chat_user_of(chat, socket);
