@@ -102,8 +102,8 @@ enum broker_state broker_state(const struct broker *broker);
  * constant. */
 const char *broker_node_tag(const struct broker *broker);
 /* Time passes: the memory broker's timers (grace, storms). To be told once a turn, before anything
- * else, for the last time told is what it takes for now. The Redis broker keeps its own; then
- * deadline is INT64_MAX. */
+ * else: the last time told counts as the present. The Redis broker keeps its own; then deadline is
+ * INT64_MAX. */
 int64_t broker_deadline(const struct broker *broker);
 void broker_advance(struct broker *broker, int64_t now_ms);
 /* The node stops for good: its names are kept for their grace by the others, its lease ends. `done`

@@ -22,7 +22,7 @@ static void append(char *log, const char *word)
 
 static void hear_name(struct peer *peer, const char *event, const struct confab_value *shown)
 {
-    char word[128];
+    char word[512];
 
     snprintf(word, sizeof(word), "%s:%s", event, confab_as_string(shown, NULL));
     append(peer->log, word);
@@ -377,7 +377,7 @@ void ask(struct node *node, const char *shown, uint8_t secret, uint8_t new_secre
          struct claim *claim)
 {
     uint8_t resume[16], new_resume[16];
-    char key[128];
+    char key[512];
     const struct broker_name name = {.key = key,
                                      .shown = shown,
                                      .resume = secret == 0 ? NULL : resume,

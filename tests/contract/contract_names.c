@@ -303,15 +303,16 @@ static void case_left_over(struct contract *c)
 static void case_unwanted_names(struct contract *c)
 {
     struct node *node = listening(c);
-    char name[100];
+    char name[300], expected[320];
 
     memset(name, 'x', sizeof(name));
-    name[81] = '\0';
+    name[256] = '\0';
     claim_name(node, name, 0, 1, BROKER_CLAIM_TAKEN);
     claim_name(node, "", 0, 1, BROKER_CLAIM_TAKEN);
-    name[60] = '\0';
+    name[255] = '\0';
     claim_name(node, name, 0, 1, BROKER_CLAIM_WON);
-    heard(node, "joined:xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    snprintf(expected, sizeof(expected), "joined:%s", name);
+    heard(node, expected);
 }
 
 const struct contract_case contract_name_cases[] = {
