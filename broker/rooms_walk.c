@@ -87,6 +87,8 @@ static void reach(struct rooms *rooms, struct room *room, struct fan_out *f)
         struct broker_member *member =
             of_room ? member_in_room(at) : container_of(at, struct broker_member, all);
 
+        if (of_room && cursor.next != NULL)
+            __builtin_prefetch(member_in_room(cursor.next)); /* likely cold: owners are big */
         if (member->visited == f->mark)
             continue;
         member->visited = f->mark;
