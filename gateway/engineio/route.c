@@ -6,6 +6,7 @@
 static void refuse_with(struct eio_verdict *verdict, struct eio_answer answer, bool is_upgrade)
 {
     verdict->route = EIO_ROUTE_REFUSE;
+    verdict->session = NULL;
     verdict->answer = is_upgrade ? eio_answer_for_upgrade(answer) : answer;
 }
 

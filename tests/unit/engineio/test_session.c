@@ -1,0 +1,580 @@
+/* What holds for a session whatever its transport: ids, queue and its bound, volatile packets,
+ * pause, counters, the handshake, walks over all sessions. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/engineio/internal.h"
+#include "tests/unit/engineio/world.h"
+#include "tests/unit/test.h"
+
+/* ---- ids ---- */
+
+static void test_sids(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    uint8_t random[16];
+    struct fake_ws ws;
+
+    memset(random, 0xff, sizeof(random));
+    memset(&ws, 0, sizeof(ws));
+    session = eio_handshake_ws(world->engine, &ws.ws, world_handshake(""), random, world->now_ms);
+    assert_string_equal(eio_session_sid(session), "abc._____________________w");
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+
+    eio_engine_set_tag(world->engine, "abcdefgh");
+    memset(random, 0, sizeof(random));
+    session = eio_handshake_ws(world->engine, &ws.ws, world_handshake(""), random, world->now_ms);
+    assert_string_equal(eio_session_sid(session), "abcdefgh.AAAAAAAAAAAAAAAAAAAAAA");
+    assert_int_equal(
+        world_route_sid(world, EIO_GET, true, "websocket", eio_session_sid(session)).route,
+        EIO_ROUTE_WS_REFUSE);
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+}
+
+static void test_size(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct eio_session) < 300);
+}
+
+/* ---- sets ---- */
+
+static struct frame_set *make_set(void)
+{
+    struct frame *frames[] = {frame_text("4", "52-[]", 5), frame_binary("\1", 1),
+                              frame_binary("\2", 1)};
+
+    return frame_set_new(frames, 3);
+}
+
+static void test_sets(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *polling = world_polling(world), *websocket;
+    struct frame_set *set = make_set();
+    struct fake_get get;
+    struct fake_ws ws;
+
+    websocket = world_websocket(world, &ws);
+    assert_true(eio_session_send_set(polling, set, false));
+    assert_true(eio_session_send_set(websocket, set, false));
+    frame_set_release(set);
+    world_get(world, polling, &get);
+    world_get_gives(&get, 200,
+                    "452-[]\x1e"
+                    "bAQ==\x1e"
+                    "bAg==");
+    world_ws_gives(&ws, "452-[]");
+    world_ws_gives_binary(&ws, "\1", 1);
+    world_ws_gives_binary(&ws, "\2", 1);
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+    world_post(world, polling, "1");
+}
+
+/* ---- volatile packets ---- */
+
+static void test_volatile(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *polling = world_polling(world), *websocket;
+    struct frame_set *set = make_set();
+    struct fake_get get;
+    struct fake_ws ws;
+
+    assert_false(world_send_volatile(polling, "no GET"));
+    assert_false(eio_session_send_set(polling, set, true));
+    world_get(world, polling, &get);
+    assert_true(world_send_volatile(polling, "a"));
+    assert_false(world_send_volatile(polling, "one is on its way"));
+    world_get_gives(&get, 200, "4a");
+    world_get(world, polling, &get);
+    assert_true(eio_session_send_set(polling, set, true));
+    world_get_gives(&get, 200,
+                    "452-[]\x1e"
+                    "bAQ==\x1e"
+                    "bAg==");
+
+    websocket = world_websocket(world, &ws);
+    assert_true(world_send_volatile(websocket, "b"));
+    assert_false(world_send_volatile(websocket, "one is on its way"));
+    assert_false(eio_session_send_set(websocket, set, true));
+    world_ws_gives(&ws, "4b");
+    eio_ws_buffered(&ws.ws, 1);
+    assert_false(world_send_volatile(websocket, "the socket is full"));
+    eio_ws_buffered(&ws.ws, 0);
+    assert_true(world_send_volatile(websocket, "c"));
+    world_ws_gives(&ws, "4c");
+    world_ws_quiet(&ws);
+    frame_set_release(set);
+
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+    world_post(world, polling, "1");
+    assert_false(world_send_volatile(polling, "gone"));
+    world_told(world, "open open close:transport_close close:transport_close");
+}
+
+/* ---- the bound ---- */
+
+static void bounded(struct world *world, size_t max_queued_bytes)
+{
+    struct eio_config config = world_usual_config();
+
+    config.max_queued_bytes = max_queued_bytes;
+    world_fini(world);
+    world_init(world, &config);
+}
+
+static void test_overflow_polling(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    struct fake_get get;
+    char text[96];
+
+    bounded(world, 200);
+    memset(text, 'x', 95);
+    text[95] = '\0';
+    session = world_polling(world);
+    assert_true(world_send(session, text));
+    assert_true(world_send(session, text)); /* 2 * (2 + 96): four are left */
+    assert_int_equal(eio_session_queued_bytes(session), 196);
+    assert_true(world_send(session, "a"));
+    assert_false(world_send(session, ""));
+    world_told(world, "open"); /* never inside a send */
+    assert_false(world_send(session, "a"));
+    assert_int_equal(eio_engine_counters(world->engine)->queued_bytes, 0);
+    assert_int_equal(eio_engine_session_count(world->engine), 0);
+    assert_true(eio_engine_deadline(world->engine) <= world->now_ms);
+    world_pass(world, 0);
+    world_told(world, "close:overflow");
+    assert_true(eio_engine_deadline(world->engine) == INT64_MAX);
+
+    session = world_polling(world); /* with a GET that was not taken in time */
+    world_get(world, session, &get);
+    assert_true(world_send(session, text));
+    assert_true(world_send(session, text));
+    assert_false(world_send(session, text));
+    world_get_gives(&get, 200, "1");
+    eio_engine_reap(world->engine);
+    world_told(world, "open close:overflow");
+}
+
+static void test_overflow_websocket(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    struct frame_set *set;
+    struct fake_ws ws;
+
+    bounded(world, 200);
+    set = make_set();
+    session = world_websocket(world, &ws);
+    eio_ws_buffered(&ws.ws, 190); /* what the network holds counts too */
+    assert_int_equal(eio_session_queued_bytes(session), 190);
+    assert_true(world_send(session, ""));
+    assert_false(eio_session_send_set(session, set, false));
+    frame_set_release(set);
+    world_ws_closes(&ws);
+    world_told(world, "open");
+    eio_engine_reap(world->engine);
+    world_told(world, "close:overflow");
+
+    session = world_websocket(world, &ws);
+    eio_ws_buffered(&ws.ws, 100000); /* more than the limit: no place left, and no underflow */
+    assert_false(world_send(session, ""));
+    eio_engine_reap(world->engine);
+    world_ws_closes(&ws);
+    world_told(world, "open close:overflow");
+}
+
+static void send_until_full(struct world *world, struct eio_session *session, const char *bytes)
+{
+    (void)world;
+    while (world_send(session, bytes))
+        ;
+}
+
+/* The receiver of a message fills its own queue: the rest of the payload is not given. */
+static void test_overflow_inside_message(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    struct fake_post post;
+
+    bounded(world, 1000);
+    world->message = send_until_full;
+    session = world_polling(world);
+    world_post_begins(world, session, &post);
+    world_post_body(world, &post,
+                    "4a\x1e"
+                    "4b");
+    world_post_gives(&post, 200, "ok");
+    world_told(world, "open text:a");
+    eio_engine_reap(world->engine);
+    world_told(world, "close:overflow");
+}
+
+static void fill_other(struct world *world, struct eio_session *session)
+{
+    if (world->other != NULL && world->other != session)
+        send_until_full(world, world->other, "x");
+}
+
+/* One end makes another, inside the reap. */
+static void test_overflow_inside_close(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    struct fake_ws ws;
+
+    bounded(world, 1000);
+    world->closed = fill_other;
+    session = world_polling(world);
+    world->other = world_websocket(world, &ws);
+    send_until_full(world, session, "x");
+    eio_engine_reap(world->engine);
+    world_told(world, "open open close:overflow close:overflow");
+    world_ws_closes(&ws);
+}
+
+/* Not even the open packet fits. */
+static void test_overflow_at_birth(void **state)
+{
+    struct world *world = *state;
+    uint8_t random[16] = {0};
+    struct fake_ws ws;
+
+    bounded(world, 10);
+    memset(&ws, 0, sizeof(ws));
+    eio_handshake_ws(world->engine, &ws.ws, world_handshake(""), random, world->now_ms);
+    assert_true(eio_ws_wants_close(&ws.ws));
+    eio_engine_reap(world->engine);
+    world_told(world, "open close:overflow");
+}
+
+/* A ping that finds no place. */
+static void test_overflow_by_ping(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+
+    bounded(world, 150);
+    session = world_polling(world);
+    while (eio_session_queued_bytes(session) < 148)
+        world_send(session, "");
+    world_pass(world, 25000);
+    world_told(world, "open close:overflow");
+}
+
+/* The ring of the queue wraps and grows in every position. */
+static void test_queue_order(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    unsigned sent = 0, taken = 0, round;
+    struct fake_ws ws;
+    char text[16];
+
+    session = world_websocket(world, &ws);
+    for (round = 1; round < 60; round++) {
+        unsigned more = round * 7 % 23, less = round * 5 % 19;
+
+        while (more-- > 0) {
+            snprintf(text, sizeof(text), "%u", sent++);
+            assert_true(world_send(session, text));
+        }
+        while (less-- > 0 && taken < sent) {
+            snprintf(text, sizeof(text), "4%u", taken++);
+            world_ws_gives(&ws, text);
+        }
+    }
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+}
+
+/* ---- pause ---- */
+
+static void pause_it(struct world *world, struct eio_session *session, const char *bytes)
+{
+    (void)bytes;
+    eio_session_pause(session, true, world->now_ms);
+}
+
+static void test_pause_polling(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session = world_polling(world);
+    struct fake_post post;
+    struct fake_get get;
+
+    world->message = pause_it;
+    world_get(world, session, &get);
+    world_post_begins(world, session, &post);
+    world_post_body(world, &post,
+                    "4a\x1e"
+                    "4b");
+    world_told(world, "open text:a text:b");
+    world_post_waits(&post);
+    world_send(session, "out"); /* the other direction goes on */
+    world_get_gives(&get, 200, "4out");
+    world_post_waits(&post);
+    eio_session_pause(session, false, world->now_ms);
+    world_post_gives(&post, 200, "ok");
+
+    world->message = NULL;
+    eio_session_pause(session, true, world->now_ms);
+    world_post_begins(world, session, &post);
+    eio_session_pause(session, false, world->now_ms);
+    world_post_waits(&post); /* its body is still to come */
+    world_post_body(world, &post, "1");
+    world_post_gives(&post, 200, "ok");
+}
+
+static void test_pause_websocket(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    struct fake_ws ws;
+
+    session = world_websocket(world, &ws);
+    world_ws_quiet(&ws);
+    eio_session_pause(session, true, world->now_ms);
+    assert_true(ws.woken);
+    assert_true(ws.ws.paused);
+    world_ws_sends(world, &ws, "4was read already");
+    world_told(world, "open text:was read already");
+    world_ws_quiet(&ws);
+    eio_session_pause(session, true, world->now_ms);
+    assert_false(ws.woken);
+    eio_session_pause(session, false, world->now_ms);
+    assert_true(ws.woken);
+    assert_false(ws.ws.paused);
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+    eio_session_pause(session, true, world->now_ms);
+}
+
+/* Paused over polling, still paused on the WebSocket. */
+static void test_pause_over_the_switch(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session = world_polling(world);
+    struct fake_post post;
+    struct fake_ws ws;
+
+    world_post_begins(world, session, &post);
+    eio_session_pause(session, true, world->now_ms);
+    world_post_body(world, &post, "4a");
+    world_post_waits(&post);
+    world_upgrade(world, session, &ws);
+    assert_false(ws.ws.paused); /* its probe must come through */
+    world_ws_sends(world, &ws, "2probe");
+    world_ws_sends(world, &ws, "5");
+    assert_true(ws.ws.paused);
+    world_post_waits(&post);
+    eio_session_pause(session, false, world->now_ms);
+    assert_false(ws.ws.paused);
+    world_post_gives(&post, 200, "ok");
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+}
+
+/* A paused session that ends lets everything go. */
+static void test_pause_and_end(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session = world_polling(world);
+    struct fake_post post, second;
+    struct eio_answer answer;
+    struct fake_ws ws;
+
+    eio_session_pause(session, true, world->now_ms);
+    world_post_begins(world, session, &post);
+    world_post_body(world, &post, "4a");
+    eio_session_close(session, EIO_CLOSE_SERVER, world->now_ms);
+    world_post_gives(&post, 200, "ok");
+
+    session = world_websocket(world, &ws);
+    world_send(session, "a");
+    eio_session_pause(session, true, world->now_ms);
+    eio_session_close(session, EIO_CLOSE_SERVER, world->now_ms);
+    assert_false(ws.ws.paused); /* to see the client's own close */
+    world_ws_gives(&ws, "4a");
+    world_ws_closes(&ws);
+
+    session = world_polling(world); /* a client that does not wait for its `ok` */
+    eio_session_pause(session, true, world->now_ms);
+    world_post_begins(world, session, &post);
+    world_post_body(world, &post, "4a");
+    memset(&second, 0, sizeof(second));
+    assert_false(eio_post_open(session, &second.post, NULL, &answer, world->now_ms));
+    world_post_gives(&post, 200, "ok");
+
+    session = world_polling(world);
+    eio_session_pause(session, true, world->now_ms);
+    world_post_begins(world, session, &post);
+    world_post_body(world, &post, "4a");
+    eio_post_lost(&post.post, world->now_ms);
+    world_pass(world, 30000);
+}
+
+/* ---- everything else ---- */
+
+static void test_counters(void **state)
+{
+    struct world *world = *state;
+    const struct eio_counters *counters = eio_engine_counters(world->engine);
+    struct eio_session *session = world_polling(world);
+    uint64_t open_bytes = counters->bytes_out;
+    struct fake_get get;
+    struct fake_ws ws;
+
+    world_websocket(world, &ws);
+    assert_int_equal(counters->opened, 2);
+    assert_int_equal(counters->sessions_now[EIO_POLLING], 1);
+    assert_int_equal(counters->sessions_now[EIO_WEBSOCKET], 1);
+    assert_int_equal(eio_engine_session_count(world->engine), 2);
+    assert_int_equal(counters->packets_out, 2);
+    world_post(world, session,
+               "4a\x1e"
+               "4b");
+    world_ws_sends(world, &ws, "4c");
+    assert_int_equal(counters->packets_in, 3);
+    assert_int_equal(counters->bytes_in, 5 + 2);
+    world_send(session, "hello");
+    assert_int_equal(counters->queued_bytes, 2 + 6);
+    open_bytes = counters->bytes_out;
+    world_get(world, session, &get);
+    world_get_gives(&get, 200, "4hello");
+    assert_int_equal(counters->bytes_out, open_bytes + 6);
+    assert_int_equal(counters->packets_out, 3);
+    world_post(world, session, "1");
+    eio_ws_lost(&ws.ws, false, world->now_ms);
+    assert_int_equal(counters->closed[EIO_CLOSE_TRANSPORT_CLOSE], 1);
+    assert_int_equal(counters->closed[EIO_CLOSE_TRANSPORT_ERROR], 1);
+}
+
+static void test_handshake(void **state)
+{
+    char name[] = "user-agent", value[] = "x", query[] = "EIO=4";
+    struct eio_header headers[] = {{"host", "h"}, {name, value}, {"user-agent", "second"}};
+    struct eio_handshake from = {.issued_wall_ms = 7,
+                                 .secure = true,
+                                 .xdomain = true,
+                                 .address = "192.0.2.7",
+                                 .query = query,
+                                 .header_count = 3,
+                                 .headers = headers};
+    struct eio_handshake *copy = eio_handshake_new(&from);
+    const struct eio_handshake *held;
+
+    (void)state;
+    memset(name, '-', sizeof(name) - 1);
+    memset(value, '-', sizeof(value) - 1);
+    memset(query, '-', sizeof(query) - 1);
+    held = eio_handshake_hold(copy);
+    eio_handshake_release(copy);
+    assert_string_equal(eio_handshake_header(held, "user-agent"), "x");
+    assert_string_equal(eio_handshake_header(held, "host"), "h");
+    assert_null(eio_handshake_header(held, "cookie"));
+    assert_string_equal(held->query, "EIO=4");
+    assert_string_equal(held->url, "");
+    assert_string_equal(held->address, "192.0.2.7");
+    assert_true(held->secure && held->xdomain && held->issued_wall_ms == 7);
+    eio_handshake_release(copy);
+    eio_handshake_release(NULL);
+}
+
+static void test_user(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session = world_polling(world);
+
+    assert_null(eio_session_user(session));
+    eio_session_set_user(session, world);
+    assert_ptr_equal(eio_session_user(session), world);
+    assert_string_equal(eio_session_handshake(session)->address, "192.0.2.1");
+    world_post(world, session, "1");
+    assert_ptr_equal(eio_session_user(session), world); /* until it is reaped */
+}
+
+static void visit_and_close(void *user, struct eio_session *session)
+{
+    struct world *world = user;
+
+    buf_puts(&world->told, "|");
+    if (world->other != NULL && world->other != session)
+        eio_session_close(world->other, EIO_CLOSE_SERVER, world->now_ms);
+    world->other = session;
+    eio_session_close(session, EIO_CLOSE_SHUTDOWN, world->now_ms);
+}
+
+static void close_other(void *user, struct eio_session *session)
+{
+    struct world *world = user;
+    struct eio_session *other = world->other == session ? NULL : world->other;
+
+    buf_puts(&world->told, "|");
+    if (other != NULL)
+        eio_session_close(other, EIO_CLOSE_SHUTDOWN, world->now_ms);
+}
+
+static void test_each(void **state)
+{
+    struct world *world = *state;
+    int i;
+
+    for (i = 0; i < 5; i++)
+        world_polling(world);
+    buf_reset(&world->told);
+    eio_engine_each(world->engine, visit_and_close, world);
+    assert_int_equal(eio_engine_session_count(world->engine), 0);
+    assert_int_equal(buf_text(&world->told)[0], '|');
+    buf_reset(&world->told);
+    eio_engine_each(world->engine, visit_and_close, world); /* none is open */
+    world_told(world, "");
+
+    world->other = world_polling(world);
+    world_polling(world);
+    world_polling(world);
+    eio_engine_each(world->engine, close_other, world);
+    assert_int_equal(eio_engine_session_count(world->engine), 2);
+    world->other = NULL;
+    eio_engine_each(world->engine, visit_and_close, world);
+}
+
+static void test_reasons(void **state)
+{
+    (void)state;
+    assert_string_equal(eio_close_label(EIO_CLOSE_OVERFLOW), "overflow");
+    assert_string_equal(eio_close_text(EIO_CLOSE_OVERFLOW), "transport error");
+    assert_true(eio_close_is_error(EIO_CLOSE_OVERFLOW));
+    assert_string_equal(eio_close_text(EIO_CLOSE_SERVER), "forced server close");
+    assert_false(eio_close_is_error(EIO_CLOSE_SERVER));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(test_sids),
+        WORLD_TEST(test_size),
+        WORLD_TEST(test_sets),
+        WORLD_TEST(test_volatile),
+        WORLD_TEST(test_overflow_polling),
+        WORLD_TEST(test_overflow_websocket),
+        WORLD_TEST(test_overflow_inside_message),
+        WORLD_TEST(test_overflow_inside_close),
+        WORLD_TEST(test_overflow_at_birth),
+        WORLD_TEST(test_overflow_by_ping),
+        WORLD_TEST(test_queue_order),
+        WORLD_TEST(test_pause_polling),
+        WORLD_TEST(test_pause_websocket),
+        WORLD_TEST(test_pause_over_the_switch),
+        WORLD_TEST(test_pause_and_end),
+        WORLD_TEST(test_counters),
+        WORLD_TEST(test_handshake),
+        WORLD_TEST(test_user),
+        WORLD_TEST(test_each),
+        WORLD_TEST(test_reasons),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
