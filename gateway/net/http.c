@@ -65,8 +65,12 @@ static size_t read_head(struct http *http, char *bytes, size_t length)
         conn_arm(conn, NET_TIMEOUT_HEAD);
     if (head_bytes == CONFAB_EPARTIAL)
         return 0;
-    if (head_bytes < 0) {
+    if (head_bytes == CONFAB_ELIMIT) {
         http_refuse(http, 431, NET_CLOSE_HEAD_TOO_BIG);
+        return 0;
+    }
+    if (head_bytes < 0) {
+        http_refuse(http, 400, NET_CLOSE_BAD_REQUEST);
         return 0;
     }
     http->scanned = 0;

@@ -60,12 +60,23 @@ bool http_list_has(const char *list, const char *token)
 
 int http_head_find(const char *bytes, size_t length_bytes, size_t *scanned)
 {
-    size_t from = *scanned > 3 ? *scanned - 3 : 0;
     size_t limit = length_bytes < HTTP_HEAD_MAX_BYTES ? length_bytes : HTTP_HEAD_MAX_BYTES;
-    const char *end = from < limit ? memmem(bytes + from, limit - from, "\r\n\r\n", 4) : NULL;
+    size_t at = *scanned;
 
-    if (end != NULL)
-        return (int)(end - bytes) + 4;
+    if (length_bytes > 0 && bytes[0] != '\r' && !is_token_char((unsigned char)bytes[0]))
+        return CONFAB_EPARSE;
+    while (at < limit) {
+        const char *lf = memchr(bytes + at, '\n', limit - at);
+
+        if (lf == NULL)
+            break;
+        at = (size_t)(lf - bytes);
+        if (at == 0 || bytes[at - 1] != '\r')
+            return CONFAB_EPARSE;
+        at++;
+        if (at >= 4 && bytes[at - 3] == '\n')
+            return (int)at;
+    }
     *scanned = limit;
     return length_bytes >= HTTP_HEAD_MAX_BYTES ? CONFAB_ELIMIT : CONFAB_EPARTIAL;
 }

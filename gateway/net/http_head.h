@@ -40,8 +40,9 @@ struct http_head {
 /*
  * Looks for the end of a head in `bytes`. *scanned remembers how far it was searched (0 at first):
  * each byte is looked at once, however small the pieces arrive. Returns the length of the head, its
- * last CRLF included, or CONFAB_EPARTIAL, or CONFAB_ELIMIT when there is none within
- * HTTP_HEAD_MAX_BYTES.
+ * last CRLF included, or CONFAB_EPARTIAL; CONFAB_ELIMIT when there is no end within
+ * HTTP_HEAD_MAX_BYTES; CONFAB_EPARSE for what cannot become a head (a line that ends in LF alone, a
+ * first byte that begins no method), so that nobody waits for more of it.
  */
 int http_head_find(const char *bytes, size_t length_bytes, size_t *scanned);
 

@@ -261,7 +261,8 @@ struct ws {
     uint8_t close_reason;  /* enum net_close_reason for the end of WS_CLOSE_SENT */
     bool lws_waits : 1;    /* lws wants to write */
     bool lost : 1;         /* the engine was told that this carrier is gone */
-    bool is_broken : 1;    /* a message that is no UTF-8 */
+    bool bad_text : 1;     /* a message came that is no UTF-8 */
+    bool is_deaf : 1;      /* the client broke the rules: what it sends is not read as frames */
     bool was_buffered : 1; /* eio_ws_buffered() was told a number */
     uint32_t frame_at;
     uint32_t lws_bytes;  /* of the last write: lws keeps at most so many */

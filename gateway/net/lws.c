@@ -58,7 +58,8 @@ static int on_init_listener(struct lws *wsi)
 
 static int on_adopted(struct lws *wsi)
 {
-    struct conn *conn = net_of(wsi)->adopting;
+    struct net *net = net_of(wsi); /* NULL while lws makes things for itself */
+    struct conn *conn = net != NULL ? net->adopting : NULL;
 
     if (conn != NULL) {
         lws_set_opaque_user_data(wsi, conn);
@@ -121,7 +122,7 @@ static int add_lines(struct lws *wsi, struct lws_process_html_args *args)
 
     if (lines->len > (size_t)args->max_len)
         return 1;
-    memcpy(args->p, lines->data, lines->len);
+    memcpy(args->p, buf_text(lines), lines->len);
     args->p += lines->len;
     return 0;
 }

@@ -112,8 +112,13 @@ static void fail(struct conn *conn, enum ws_close_code code)
     }
     log_limited(net->log, &net->log_bad_frame, net->now_ms, LOG_DEBUG, "bad_frame",
                 LOG_S("reason", net_close_label(reason)));
+    conn->ws->is_deaf = true;
     let_go(conn->ws, false);
     ws_close(conn, code, reason);
+    /* No answer is waited for that could not be told from the rest; the end of the stream is one.
+     */
+    if (conn->state == CONN_WS && !lws_glue_is_full(conn->ws))
+        shutdown(conn->fd, SHUT_WR);
 }
 
 /* ---- reading ---- */
@@ -144,7 +149,7 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
     lws_glue_feed(ws, bytes, *consumed);
     if (conn->state != CONN_WS)
         return false;
-    if (ws->is_broken) {
+    if (ws->bad_text) {
         fail(conn, WS_CLOSE_TEXT);
         return false;
     }
@@ -192,8 +197,8 @@ void ws_readable(struct conn *conn)
             conn_close(conn, n == 0 ? NET_CLOSE_WS_BY_CLIENT : NET_CLOSE_RESET);
         return;
     }
-    if (conn->ws->state == WS_PEER_CLOSE)
-        return; /* nothing counts behind a close frame */
+    if (conn->ws->state == WS_PEER_CLOSE || conn->ws->is_deaf)
+        return; /* nothing counts any more but the end */
     read_frames(conn, net->in, (size_t)n);
 }
 
@@ -202,7 +207,7 @@ void ws_readable(struct conn *conn)
 static void deliver(struct ws *ws, const char *bytes, size_t length, bool binary)
 {
     if (!binary && !utf8_valid(bytes, length)) {
-        ws->is_broken = true;
+        ws->bad_text = true;
         return;
     }
     if (ws->eio.carrier.session != NULL)
@@ -213,7 +218,7 @@ static void deliver(struct ws *ws, const char *bytes, size_t length, bool binary
 void ws_receive(struct ws *ws, const char *bytes, size_t length_bytes, bool first, bool last,
                 bool binary)
 {
-    if (ws->state != WS_OPEN || ws->is_broken)
+    if (ws->state != WS_OPEN || ws->bad_text)
         return;
     if (first && last) {
         deliver(ws, bytes, length_bytes, binary);
