@@ -1,6 +1,7 @@
 /*
  * Each room counts for itself; this brings their counters into the one table when somebody asks for it.
  */
+#include "broker/redis.h"
 #include "common/clock.h"
 #include "gateway/app/gateway.h"
 #include "gateway/chat/chat.h"
@@ -86,17 +87,22 @@ static void collect_chat(struct gateway *gateway)
 
 static void collect_cluster(struct gateway *gateway)
 {
+    if (gateway->options.redis[0] == '\0')
+        return;
     struct metrics *m = &gateway->metrics;
     const struct broker_counters *c = broker_counters(gateway->broker);
-    bool cluster = gateway->options.redis[0] != '\0';
-    bool up = cluster && broker_state(gateway->broker) == BROKER_UP;
-    metrics_set_label(m, METRIC_REDIS_LINK_UP, 0, up);
-    metrics_set_label(m, METRIC_REDIS_LINK_UP, 1, up);
-    metrics_set(m, METRIC_REDIS_LOSSES, (int64_t)c->link_losses);
-    metrics_set(m, METRIC_REDIS_IN, cluster ? (int64_t)c->received : 0);
-    metrics_set(m, METRIC_REDIS_OUT, cluster ? (int64_t)c->published : 0);
+    struct broker_redis_stats stats;
+    broker_redis_stats(gateway->broker, &stats);
+    metrics_set_label(m, METRIC_REDIS_LINK_UP, 0, stats.command_up);
+    metrics_set_label(m, METRIC_REDIS_LINK_UP, 1, stats.subscriber_up);
+    metrics_set(m, METRIC_REDIS_CONNECTS, (int64_t)stats.connects);
+    metrics_set(m, METRIC_REDIS_LOSSES, (int64_t)stats.losses);
+    metrics_set(m, METRIC_REDIS_IN, (int64_t)c->received);
+    metrics_set(m, METRIC_REDIS_OUT, (int64_t)c->published);
     metrics_set(m, METRIC_REDIS_MALFORMED, (int64_t)c->malformed);
-    metrics_set(m, METRIC_REDIS_UNSENT, (int64_t)c->responses_too_big);
+    metrics_set(m, METRIC_REDIS_UNSENT, (int64_t)(stats.unsent + c->responses_too_big));
+    metrics_set(m, METRIC_REDIS_SUBSCRIPTIONS, (int64_t)stats.subscriptions);
+    metrics_set(m, METRIC_CLUSTER_NODES, stats.nodes);
 }
 
 void gateway_collect_metrics(struct gateway *gateway)
