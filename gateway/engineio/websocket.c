@@ -82,7 +82,6 @@ void eio_ws_drop(struct eio_session *session)
 
     eio_ws_drop_probe(session);
     session->ws = NULL;
-    session->buffered_bytes = 0;
     if (ws != NULL)
         let_go(ws, EIO_WS_CLOSE);
 }

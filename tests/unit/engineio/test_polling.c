@@ -88,6 +88,7 @@ static void test_lost_get(void **state)
     world_get(world, session, &get);
     eio_get_lost(&get.get, world->now_ms);
     eio_get_lost(&get.get, world->now_ms); /* repeats are harmless */
+    assert_false(get.woken);
     assert_false(is_known(world, eio_session_sid(session)));
     world_told(world, "open close:transport_error");
 }

@@ -38,6 +38,7 @@ static void test_upgrade(void **state)
 
     world_ws_sends(world, &ws, "5");
     world_told(world, "upgrade");
+    assert_int_equal(eio_engine_deadline(world->engine), 1000 + 25000); /* the ping's alone */
     world_ws_sends(world, &ws, "4x");
     world_told(world, "text:x");
     world_send(session, "y");

@@ -149,6 +149,7 @@ static void test_close_behind_data(void **state)
 {
     struct world *world = *state;
     struct eio_session *session;
+    struct eio_verdict verdict;
     struct fake_ws ws;
 
     session = world_websocket(world, &ws);
@@ -158,6 +159,8 @@ static void test_close_behind_data(void **state)
     world_told(world, "open close:server_shutting_down");
     eio_engine_reap(world->engine);
     assert_false(eio_ws_wants_close(&ws.ws));
+    verdict = world_route_sid(world, EIO_GET, true, "websocket", eio_session_sid(session));
+    assert_int_equal(verdict.answer.error_code, 1); /* gone for everybody else */
     world_ws_sends(world, &ws, "4ignored");
     world_ws_sends(world, &ws, "junk");
     world_ws_gives(&ws, "41");
