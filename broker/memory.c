@@ -151,7 +151,7 @@ static void release_name(struct broker_roster *roster, struct roster_claim *clai
     struct memory_name *name = find_name(names, claim->key);
 
     assert(name != NULL);
-    if (keep_for_grace && roster->config.grace_ms > 0)
+    if (keep_for_grace)
         timerq_arm(&names->graces, &name->grace,
                    memory_of(roster->broker)->now_ms + roster->config.grace_ms);
     else

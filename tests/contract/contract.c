@@ -384,8 +384,8 @@ void ask(struct node *node, const char *shown, uint8_t secret, uint8_t new_secre
                                      .new_resume = new_secret == 0 ? NULL : new_resume};
     size_t i;
 
-    memset(resume, secret, sizeof(resume));
-    memset(new_resume, new_secret, sizeof(new_resume));
+    memset(resume, secret == ZERO_SECRET ? 0 : secret, sizeof(resume));
+    memset(new_resume, new_secret == ZERO_SECRET ? 0 : new_secret, sizeof(new_resume));
     for (i = 0; shown[i] != '\0' && i < sizeof(key) - 1; i++)
         key[i] = (char)tolower((unsigned char)shown[i]);
     key[i] = '\0';

@@ -123,6 +123,8 @@ struct claim {
     char heard_before[LOG_BYTES]; /* by the node's first peer, when `done` was called */
 };
 
+#define ZERO_SECRET 255 /* one whose hash is all zeros */
+
 /* Asks without waiting. Secrets: 0 is none. The key is the shown form in lower case. */
 void ask(struct node *node, const char *shown, uint8_t secret, uint8_t new_secret,
          struct claim *claim);

@@ -123,10 +123,13 @@ static void case_not_to_be_resumed(struct contract *c)
     struct broker_claim claim = claim_name(node, "Ann", 0, 0, BROKER_CLAIM_WON);
 
     claim_name(node, "Ann", 0, 1, BROKER_CLAIM_TAKEN);
+    claim_name(node, "Ann", ZERO_SECRET, 1, BROKER_CLAIM_TAKEN);
     release(node, claim, true);
     claim_name(node, "Ann", 0, 1, BROKER_CLAIM_TAKEN);
     wait_heard(&node->peers[0], "joined:Ann left:Ann");
-    claim_name(node, "Ann", 0, 1, BROKER_CLAIM_WON);
+    claim_name(node, "Ann", 0, ZERO_SECRET, BROKER_CLAIM_WON);
+    claim_name(node, "Ann", 0, 1, BROKER_CLAIM_TAKEN);
+    claim_name(node, "Ann", ZERO_SECRET, 1, BROKER_CLAIM_RESUMED);
 }
 
 static void case_grace_ends(struct contract *c)

@@ -304,6 +304,16 @@ static void come_back(struct world *w, unsigned who)
     join(w, who, "a");
 }
 
+/* Out and in again, and into a room that is still to be walked. */
+static void start_over(struct world *w, unsigned who)
+{
+    if (who != 0)
+        return;
+    take_out(w, 0);
+    add(w, 0);
+    join(w, 0, "b");
+}
+
 static void bring_in(struct world *w, unsigned who)
 {
     if (who == 0)
@@ -339,6 +349,7 @@ static void test_changes_inside(void **state)
         {come_back, "a", "012"},
         {bring_in, "a", "012"},
         {remove_last_and_itself, "a", "01"},
+        {start_over, "a b", "01234"},
         {look_around, "a", "01"},
     };
     struct world *w = *state;

@@ -85,6 +85,7 @@ static void test_records(void **state)
     assert_int_equal(names.version, 2);
     assert_int_equal(apply(&names, 5, ROSTER_LEFT, "ann", "n2:1"), ROSTER_APPLIED);
     assert_string_equal(shown_list(&names, out), "bob ");
+    assert_int_equal(names.version, 3);
     roster_names_fini(&names);
 }
 
