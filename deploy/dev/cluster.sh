@@ -14,8 +14,8 @@ Usage: ./dev cluster up [N]     start N gateways (3 unless told), Redis and the 
        ./dev cluster ps | logs  look at them
 
 The same as `docker compose up --build`, which needs no more than a Docker engine; this also makes
-the base image where no registry answers, and lowers the limit of open files where the engine may
-not raise it. PORT in the environment is where the page is (8080; 0: any free port).
+the base image where no registry answers. PORT in the environment is where the page is (8080;
+0: any free port).
 EOF
 }
 
@@ -53,7 +53,6 @@ case $command in
     up)
         need image
         deploy/image/base
-        set_limits
         compose up --build -d --scale gateway="$count"
         wait_until_healthy 120 $((count + 2))
         printf 'the page: http://%s\n' "$(compose port lb 8080)"

@@ -18,18 +18,6 @@ compose() {
     "${compose_command[@]}" "$@"
 }
 
-# An engine that may not raise the limit of open files refuses a container that asks for more than
-# the engine has. Every compose call of a project must see the same answer, or it recreates.
-set_limits() {
-    local base=${BASE_IMAGE:-debian:trixie-slim}
-    if [ -z "${NOFILE:-}" ] &&
-        ! docker run --rm --ulimit nofile=262144:262144 "$base" true >/dev/null 2>&1; then
-        NOFILE=$(docker run --rm "$base" bash -c 'ulimit -Hn')
-        LB_NOFILE=${LB_NOFILE:-$NOFILE}
-        export NOFILE LB_NOFILE
-    fi
-}
-
 # Waits for that many containers of the project to be healthy.
 wait_until_healthy() { # seconds count
     local deadline=$((SECONDS + $1)) healthy=0 id
