@@ -129,10 +129,3 @@ size_t ws_close_frame(uint8_t out[4], enum ws_close_code code)
     out[3] = (uint8_t)code;
     return code == WS_CLOSE_NONE ? 2 : 4;
 }
-
-bool ws_close_code_valid(unsigned code)
-{
-    if (code >= 3000 && code <= 4999)
-        return true;
-    return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
-}

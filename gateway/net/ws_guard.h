@@ -62,7 +62,4 @@ enum ws_step ws_guard_read(struct ws_guard *guard, const uint8_t *bytes, size_t 
 /* A close frame with this code as the server sends it; returns its length (2 or 4). */
 size_t ws_close_frame(uint8_t out[4], enum ws_close_code code);
 
-/* May a peer send this code in a close frame? (Section 7.4, and what was registered since.) */
-bool ws_close_code_valid(unsigned code);
-
 #endif
