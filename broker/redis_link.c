@@ -65,8 +65,8 @@ struct redis_link *redis_link_new(const struct redis_link_config *config,
 #undef OR
     link->backoff_ms = link->backoff_min_ms;
     rng_init(&link->rng);
-    conn_init(&link->command, link, false, queue_max_bytes);
-    conn_init(&link->subscriber, link, true, queue_max_bytes);
+    link_conn_init(&link->command, link, false, queue_max_bytes);
+    link_conn_init(&link->subscriber, link, true, queue_max_bytes);
     link->timer = event_new(link->base, -1, 0, on_timer, link);
     link->flush = event_new(link->base, -1, 0, on_flush, link);
     link->reap = event_new(link->base, -1, 0, on_reap, link);
@@ -100,12 +100,12 @@ void redis_link_free(struct redis_link **linkp)
         abort(); /* a callback's frame is still using it */
     link->broken = true;
     lookup_cancel(link);
-    conn_close(&link->command);
-    conn_close(&link->subscriber);
+    link_conn_close(&link->command);
+    link_conn_close(&link->subscriber);
     answer_all(&link->command, CONFAB_ECLOSED);
     answer_all(&link->subscriber, CONFAB_ECLOSED);
-    conn_fini(&link->command);
-    conn_fini(&link->subscriber);
+    link_conn_fini(&link->command);
+    link_conn_fini(&link->subscriber);
     event_free(link->timer);
     event_free(link->flush);
     event_free(link->reap);
@@ -120,7 +120,7 @@ void redis_link_free(struct redis_link **linkp)
 
 enum redis_link_state redis_link_state(const struct redis_link *link)
 {
-    return link->state;
+    return link != NULL ? link->state : REDIS_LINK_WAITING;
 }
 
 uint64_t redis_link_losses(const struct redis_link *link)
@@ -135,12 +135,12 @@ uint64_t redis_link_attempts(const struct redis_link *link)
 
 int64_t redis_link_subscriber_id(const struct redis_link *link)
 {
-    return link->subscriber.client_id;
+    return link != NULL ? link->subscriber.client_id : 0;
 }
 
 size_t redis_link_queued_bytes(const struct redis_link *link)
 {
-    return conn_queued_bytes(&link->command) + conn_queued_bytes(&link->subscriber);
+    return link_conn_queued_bytes(&link->command) + link_conn_queued_bytes(&link->subscriber);
 }
 
 static void attempt(struct redis_link *link)
@@ -157,9 +157,9 @@ void link_resolved(struct redis_link *link)
 {
     const struct link_address *address = &link->addresses[link->address_next % link->address_count];
 
-    conn_open(&link->command, address);
+    link_conn_open(&link->command, address);
     if (!link->broken)
-        conn_open(&link->subscriber, address);
+        link_conn_open(&link->subscriber, address);
 }
 
 void link_conn_ready(struct redis_link *link)
@@ -194,7 +194,8 @@ void link_fail(struct redis_link *link, const char *why)
 
 void redis_link_reset(struct redis_link *link, const char *why)
 {
-    link_fail(link, why);
+    if (link != NULL)
+        link_fail(link, why);
 }
 
 /* The first failure of a row is told aloud, its repetitions only to those who look closely. */
@@ -221,8 +222,8 @@ static void on_reap(evutil_socket_t fd, short what, void *user)
         return;
     log_failure(link, was);
     lookup_cancel(link);
-    conn_close(&link->command);
-    conn_close(&link->subscriber);
+    link_conn_close(&link->command);
+    link_conn_close(&link->subscriber);
     link->depth++;
     answer_all(&link->command, CONFAB_EUNAVAILABLE);
     answer_all(&link->subscriber, CONFAB_EUNAVAILABLE);
@@ -263,10 +264,10 @@ static bool watch(struct link_conn *conn)
         return false;
     conn->heard = false;
     if (!conn->ping_owed) {
-        if (conn_put(conn, &ping, 1) != CONFAB_OK)
+        if (link_conn_put(conn, &ping, 1) != CONFAB_OK)
             return true; /* a full queue: what is in it will be answered, or not */
         conn->ping_owed = true;
-        conn_call(conn, 0, 0, on_pong, conn);
+        link_conn_call(conn, 0, 0, on_pong, conn);
     }
     return true;
 }
@@ -302,25 +303,25 @@ static void on_flush(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     if (!link->broken)
-        conn_flush(&link->command);
+        link_conn_flush(&link->command);
     if (!link->broken)
-        conn_flush(&link->subscriber);
+        link_conn_flush(&link->subscriber);
 }
 
 /* ---- commands ---- */
 
 static bool takes_commands(const struct redis_link *link)
 {
-    return !link->broken && link->state >= REDIS_LINK_PREPARING;
+    return link != NULL && !link->broken && link->state >= REDIS_LINK_PREPARING;
 }
 
 int redis_link_command(struct redis_link *link, const struct text *args, unsigned count,
                        redis_link_done *done, void *user)
 {
-    int status = takes_commands(link) ? conn_put(&link->command, args, count) : CONFAB_EUNAVAILABLE;
+    int status = takes_commands(link) ? link_conn_put(&link->command, args, count) : CONFAB_EUNAVAILABLE;
 
     if (status == CONFAB_OK)
-        conn_call(&link->command, 0, 0, done, user);
+        link_conn_call(&link->command, 0, 0, done, user);
     return status;
 }
 
@@ -343,7 +344,7 @@ int redis_link_subscription(struct redis_link *link, enum redis_subscription kin
     args = xreallocarray(NULL, count + 1, sizeof(*args));
     args[0] = verbs[kind];
     memcpy(args + 1, channels, count * sizeof(*args));
-    status = conn_put(&link->subscriber, args, count + 1);
+    status = link_conn_put(&link->subscriber, args, count + 1);
     free(args);
     return status;
 }
@@ -362,7 +363,7 @@ static int put_script(struct redis_link *link, const struct redis_script *script
     words[2].bytes = keys;
     words[2].length = (size_t)snprintf(keys, sizeof(keys), "%u", key_count);
     memcpy(words + 3, args, count * sizeof(*words));
-    status = conn_put(&link->command, words, count + 3);
+    status = link_conn_put(&link->command, words, count + 3);
     free(words);
     return status;
 }
@@ -384,7 +385,7 @@ int redis_link_script(struct redis_link *link, const struct redis_script *script
         return status;
     for (unsigned i = 0; i < count; i++)
         bytes += args[i].length;
-    call = conn_call(&link->command, count, bytes, done, user);
+    call = link_conn_call(&link->command, count, bytes, done, user);
     call->script = script;
     call->key_count = key_count;
     call->whole = (link->scripts_sent & bit) == 0;

@@ -18,8 +18,8 @@
  * within one deadline. In PREPARING commands and subscriptions work and the owner does what must be
  * done before anything else may happen; then it calls redis_link_declare_up().
  *
- * Nothing calls back before the function that asked for it has returned, except where a comment
- * says so. Callbacks may call every function here but redis_link_free().
+ * Nothing calls back before the function that asked for it has returned. Callbacks may call every
+ * function here but redis_link_free(). A NULL link is one that is away: commands are refused.
  */
 #ifndef CONFAB_BROKER_REDIS_LINK_H
 #define CONFAB_BROKER_REDIS_LINK_H
@@ -109,7 +109,8 @@ int64_t redis_link_subscriber_id(const struct redis_link *link);
 void redis_link_declare_up(struct redis_link *link);
 
 /* The owner has found the link unusable: as if a connection had failed. on_lost comes on the loop's
- * next turn; until then commands are refused. `why` is a constant text. */
+ * next turn; until then commands are refused. `why` is
+ * copied. */
 void redis_link_reset(struct redis_link *link, const char *why);
 
 /* ---- commands ---- */

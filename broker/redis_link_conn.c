@@ -27,7 +27,7 @@
 static void on_readable(evutil_socket_t fd, short what, void *user);
 static void on_writable(evutil_socket_t fd, short what, void *user);
 
-void conn_init(struct link_conn *conn, struct redis_link *link, bool subscriber,
+void link_conn_init(struct link_conn *conn, struct redis_link *link, bool subscriber,
                size_t queue_max_bytes)
 {
     conn->link = link;
@@ -37,20 +37,20 @@ void conn_init(struct link_conn *conn, struct redis_link *link, bool subscriber,
     buf_init(&conn->out, queue_max_bytes);
 }
 
-void conn_fini(struct link_conn *conn)
+void link_conn_fini(struct link_conn *conn)
 {
-    conn_close(conn);
+    link_conn_close(conn);
     buf_fini(&conn->out);
 }
 
 /* ---- output ---- */
 
-size_t conn_queued_bytes(const struct link_conn *conn)
+size_t link_conn_queued_bytes(const struct link_conn *conn)
 {
     return conn->out.len - conn->out_sent;
 }
 
-int conn_put(struct link_conn *conn, const struct text *args, unsigned count)
+int link_conn_put(struct link_conn *conn, const struct text *args, unsigned count)
 {
     size_t need = ARG_FRAME_BYTES;
 
@@ -83,7 +83,7 @@ int conn_put(struct link_conn *conn, const struct text *args, unsigned count)
     return CONFAB_OK;
 }
 
-struct link_call *conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,
+struct link_call *link_conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,
                             redis_link_done *done, void *user)
 {
     struct link_call *call = xmalloc(sizeof(*call) + arg_count * sizeof(call->args[0]) + arg_bytes);
@@ -96,7 +96,7 @@ struct link_call *conn_call(struct link_conn *conn, unsigned arg_count, size_t a
 }
 
 /* Writes what the socket takes now and asks for more room only when something is left. */
-void conn_flush(struct link_conn *conn)
+void link_conn_flush(struct link_conn *conn)
 {
     ssize_t sent;
 
@@ -160,8 +160,8 @@ static void greet(struct link_conn *conn, redis_link_done *done, const char *con
 
     for (unsigned i = 0; i < count; i++)
         args[i] = (struct text){words[i], strlen(words[i])};
-    conn_call(conn, 0, 0, done, conn);
-    if (conn_put(conn, args, count) != CONFAB_OK)
+    link_conn_call(conn, 0, 0, done, conn);
+    if (link_conn_put(conn, args, count) != CONFAB_OK)
         link_fail(conn->link, "the queue's limit is too low");
 }
 
@@ -184,7 +184,7 @@ static void on_connected(struct link_conn *conn)
     greet(conn, identified, (const char *const[]){"CLIENT", "ID"}, 2);
 }
 
-void conn_open(struct link_conn *conn, const struct link_address *address)
+void link_conn_open(struct link_conn *conn, const struct link_address *address)
 {
     const struct sockaddr *to = (const struct sockaddr *)&address->address;
     const int on = 1;
@@ -214,7 +214,7 @@ void conn_open(struct link_conn *conn, const struct link_address *address)
         link_fail(conn->link, strerror(errno));
 }
 
-void conn_close(struct link_conn *conn)
+void link_conn_close(struct link_conn *conn)
 {
     if (conn->readable != NULL)
         event_free(conn->readable);
@@ -245,7 +245,7 @@ static void on_writable(evutil_socket_t fd, short what, void *user)
     if (conn->link->broken)
         return;
     if (conn->state != CONN_CONNECTING) {
-        conn_flush(conn);
+        link_conn_flush(conn);
         return;
     }
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
