@@ -150,8 +150,6 @@ static int listen_on(struct gateway *gateway, const struct option_list *addresse
         }
         if (role == NET_PUBLIC)
             printf("listening on http://%s\n", bound);
-        log_info(&gateway->log, "listening", LOG_S("address", bound),
-                 LOG_S("role", role == NET_PUBLIC ? "public" : "admin"));
     }
     fflush(stdout);
     return CONFAB_OK;

@@ -31,8 +31,10 @@ static void collect_engine(struct gateway *gateway)
         metrics_set_label(m, METRIC_SESSIONS_CLOSED, i, (int64_t)c->closed[i]);
     metrics_set(m, METRIC_SESSIONS_OPENED, (int64_t)c->opened);
     metrics_set(m, METRIC_UPGRADES, (int64_t)c->upgrades);
-    metrics_set(m, METRIC_PACKETS_IN, (int64_t)c->packets_in);
-    metrics_set(m, METRIC_PACKETS_OUT, (int64_t)c->packets_out);
+    for (uint32_t i = 0; i < EIO_COUNT_TYPES; i++) {
+        metrics_set_label(m, METRIC_PACKETS_IN, i, (int64_t)c->packets_in[i]);
+        metrics_set_label(m, METRIC_PACKETS_OUT, i, (int64_t)c->packets_out[i]);
+    }
     metrics_set(m, METRIC_BYTES_IN, (int64_t)c->bytes_in);
     metrics_set(m, METRIC_BYTES_OUT, (int64_t)c->bytes_out);
     metrics_set(m, METRIC_QUEUED_BYTES, (int64_t)c->queued_bytes);

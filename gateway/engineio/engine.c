@@ -64,6 +64,17 @@ void eio_engine_set_tag(struct eio_engine *engine, const char *node_tag)
     memcpy(engine->config.node_tag, node_tag, length + 1);
 }
 
+void eio_count_out(struct eio_engine *engine, const struct frame *frame)
+{
+    size_t length_bytes;
+    const char *payload = frame_payload(frame, &length_bytes);
+    /* Every text of the engine's own making begins with its type's digit; `b` is forced base64. */
+    bool typed = frame_kind(frame) == FRAME_TEXT && length_bytes > 0 && payload[0] >= '0' &&
+                 payload[0] <= '6';
+
+    engine->counters.packets_out[typed ? payload[0] - '0' : EIO_COUNT_BINARY]++;
+}
+
 const struct eio_counters *eio_engine_counters(const struct eio_engine *engine)
 {
     return &engine->counters;

@@ -96,6 +96,11 @@ struct eio_engine {
     bool refuses_new;
 };
 
+/* ---- engine.c ---- */
+
+/* Counts a packet that was given to its transport. */
+void eio_count_out(struct eio_engine *engine, const struct frame *frame);
+
 /* ---- session.c ---- */
 
 /* The session to which a carrier belongs, checked; NULL when the engine has let go of it. */

@@ -70,9 +70,9 @@ static void take_queue(struct eio_session *session, struct eio_get *get, struct 
 
     while ((frame = eio_session_pull(session)) != NULL) {
         eio_payload_add(body, frame, first);
+        eio_count_out(session->engine, frame);
         frame_release(frame);
         first = false;
-        counters->packets_out++;
     }
     if (buf_error(body) != CONFAB_OK) {
         buf_reset(body);

@@ -226,7 +226,7 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
         eio_session_finish(session, close_answer);
     if (session->state != EIO_OPEN)
         return;
-    engine->counters.packets_in++;
+    engine->counters.packets_in[packet->kind == FRAME_BINARY ? EIO_COUNT_BINARY : packet->type]++;
     switch (packet->type) {
     case EIO_PACKET_MESSAGE:
         engine->events->on_message(engine->user, session, packet->kind, packet->data,

@@ -128,9 +128,13 @@ struct eio_events {
 };
 
 /* ---- counters the engine keeps; read by whoever renders metrics ---- */
+#define EIO_COUNT_BINARY 7
+#define EIO_COUNT_TYPES 8
 struct eio_counters {
     uint64_t opened, closed[EIO_CLOSE_REASON_COUNT];
-    uint64_t packets_in, packets_out, bytes_in, bytes_out, upgrades, upgrades_failed;
+    /* By type as its digit says; messages of bytes are counted apart, at EIO_COUNT_BINARY. */
+    uint64_t packets_in[EIO_COUNT_TYPES], packets_out[EIO_COUNT_TYPES];
+    uint64_t bytes_in, bytes_out, upgrades, upgrades_failed;
     uint64_t sessions_now[2]; /* by enum eio_transport */
     uint64_t queued_bytes;    /* of all sessions together, now */
 };

@@ -248,7 +248,7 @@ struct frame *eio_ws_take(struct eio_ws *ws)
     if (frame == NULL)
         return NULL;
     frame_payload(frame, &length_bytes);
-    session->engine->counters.packets_out++;
+    eio_count_out(session->engine, frame);
     session->engine->counters.bytes_out += length_bytes;
     finish_if_drained(session);
     return frame;

@@ -432,12 +432,12 @@ static void test_counters(void **state)
     assert_int_equal(counters->sessions_now[EIO_POLLING], 1);
     assert_int_equal(counters->sessions_now[EIO_WEBSOCKET], 1);
     assert_int_equal(eio_engine_session_count(world->engine), 2);
-    assert_int_equal(counters->packets_out, 2);
+    assert_int_equal(counters->packets_out[EIO_PACKET_OPEN], 2);
     world_post(world, session,
                "4a\x1e"
                "4b");
     world_ws_sends(world, &ws, "4c");
-    assert_int_equal(counters->packets_in, 3);
+    assert_int_equal(counters->packets_in[EIO_PACKET_MESSAGE], 3);
     assert_int_equal(counters->bytes_in, 5 + 2);
     world_send(session, "hello");
     assert_int_equal(counters->queued_bytes, 2 + 6);
@@ -445,7 +445,7 @@ static void test_counters(void **state)
     world_get(world, session, &get);
     world_get_gives(&get, 200, "4hello");
     assert_int_equal(counters->bytes_out, open_bytes + 6);
-    assert_int_equal(counters->packets_out, 3);
+    assert_int_equal(counters->packets_out[EIO_PACKET_MESSAGE], 1);
     world_post(world, session, "1");
     eio_ws_lost(&ws.ws, false, world->now_ms);
     assert_int_equal(counters->closed[EIO_CLOSE_TRANSPORT_CLOSE], 1);
