@@ -36,8 +36,8 @@ struct confab_value;
 /* Rooms that one message may name in one list; more is malformed. */
 #define WIRE_ROOMS_MAX 65536
 
-/* The uid of messages that every node delivers when they come back, the sender's too: no adapter's
- * own, since those have six characters or sixteen of other alphabets. */
+/* The uid of messages that every node delivers when they come back, the sender's too. No adapter
+ * has it: theirs are drawn from 64^6 or more. */
 #define WIRE_UID_ORDERED "confab"
 
 enum wire_verdict {
