@@ -104,6 +104,11 @@ static void fail(struct conn *conn, enum ws_close_code code)
     struct net *net = conn->net;
     enum net_close_reason reason = NET_CLOSE_WS_PROTOCOL;
 
+    /* What the frames before have made comes before the close. */
+    if (!ws_send_frames(conn->ws)) {
+        conn_close(conn, NET_CLOSE_RESET);
+        return;
+    }
     if (code == WS_CLOSE_TEXT)
         reason = NET_CLOSE_WS_TEXT;
     if (code == WS_CLOSE_TOO_BIG) {
