@@ -112,7 +112,8 @@ void server_free(struct confab_server **server)
     struct confab_server *s = *server;
     if (s == NULL)
         return;
-    assert(s->stopped && list_empty(&s->clients));
+    assert((s->stopped || s->broker == NULL) && list_empty(&s->clients));
+    sio_afters_drop(s);
     while (!list_empty(&s->namespaces))
         sio_namespace_free(LIST_FIRST(&s->namespaces, struct confab_namespace, link));
     htable_fini(&s->namespaces_by_name);

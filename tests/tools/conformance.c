@@ -1,0 +1,74 @@
+/*
+ * confab-conformance: the server that the public protocol suites want to meet.
+ *
+ * Socket.IO under /socket.io/, in the namespaces / and /custom alike: a newcomer is sent `auth`
+ * with the auth object of its CONNECT; `message` comes back as `message-back`; `message-with-ack`
+ * is acknowledged with its own arguments. Pings are quick, so that the suites need not wait.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "common/mem.h"
+#include "gateway/app/run.h"
+#include "gateway/socketio/server.h"
+
+/* The suites miss a frame that comes in one read with the one they wait for: `auth` must not be
+ * right behind the CONNECT answer. */
+#define AUTH_DELAY_MS 15
+
+struct greeting {
+    struct confab_handle socket;
+};
+
+static void greet(struct confab_server *server, void *user)
+{
+    struct greeting *greeting = user;
+    struct confab_socket *socket = confab_socket_find(server, greeting->socket);
+    if (socket != NULL)
+        confab_emit(socket, "auth",
+                    confab_list(confab_value_hold(confab_socket_auth(socket)), NULL));
+    free(greeting);
+}
+
+static void on_connect(struct confab_socket *socket, void *user)
+{
+    (void)user;
+    struct greeting *greeting = xmalloc(sizeof(*greeting));
+    greeting->socket = confab_socket_handle(socket);
+    confab_after(confab_socket_server(socket), AUTH_DELAY_MS, greet, free, greeting);
+}
+
+static void on_message(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    confab_emit(socket, "message-back", confab_value_hold(confab_event_args(event)));
+}
+
+static void on_message_with_ack(struct confab_socket *socket, struct confab_event *event,
+                                void *user)
+{
+    (void)socket;
+    (void)user;
+    confab_ack(event, confab_value_hold(confab_event_args(event)));
+}
+
+static int setup(struct confab_server *server, void *user)
+{
+    static const char *const names[] = {"/", "/custom"};
+    (void)user;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct confab_namespace *nsp = confab_of(server, names[i]);
+        confab_on_connect(nsp, on_connect, NULL);
+        confab_on(nsp, "message", on_message, NULL);
+        confab_on(nsp, "message-with-ack", on_message_with_ack, NULL);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const defaults[] = {"ping_interval_ms=300", "ping_timeout_ms=200", NULL};
+    struct confab_app app = {
+        .summary = "The server of the protocol suites.", .setup = setup, .defaults = defaults};
+    return confab_run(argc, argv, &app);
+}
