@@ -1,5 +1,6 @@
 /*
- * confab-benchapp: the application that servers are measured with. The same three events as bench/peer/server.js has on Node.
+ * confab-benchapp: the application that servers are measured with. The same three events as
+ * bench/peer/server.js has on Node.
  *
  *   chat value[, room]    to everybody, or to the room
  *   join room, ack        acknowledged "ok"

@@ -1,7 +1,7 @@
 /*
- * The floor: what a delivery costs when a server does nothing but send() a frame that was made before. Plain epoll, no
- * timeouts, no limits; just enough of the protocol that confab-load connects and its chat event reaches everybody. Every real
- * server is measured against it.
+ * The floor: what a delivery costs when a server does nothing but send() a frame that was made
+ * before. Plain epoll, no timeouts, no limits; just enough of the protocol that confab-load
+ * connects and its chat event reaches everybody. Every real server is measured against it.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -100,7 +100,8 @@ static void handle_text(struct floor_server *server, int fd, const char *text, s
     }
 }
 
-/* Whole frames are all that the load generator sends at these rates; what is cut in two is dropped. */
+/* Whole frames are all that the load generator sends at these rates; what is cut in two is dropped.
+ */
 static void handle_frames(struct floor_server *server, int fd, unsigned char *bytes, size_t length)
 {
     while (length >= 6) {

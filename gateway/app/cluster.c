@@ -33,8 +33,8 @@ int cluster_start(struct gateway *gateway)
         .redis = &redis,
         .prefix = o->redis_prefix,
         .node_tag = o->node_tag,
-        .rooms = o->redis_rooms == REDIS_ROOMS_ALL ? BROKER_REDIS_ROOMS_ALL
-                                                   : BROKER_REDIS_ROOMS_EXACT,
+        .rooms =
+            o->redis_rooms == REDIS_ROOMS_ALL ? BROKER_REDIS_ROOMS_ALL : BROKER_REDIS_ROOMS_EXACT,
         .responses = o->redis_response_channel == REDIS_RESPONSE_SPECIFIC
                          ? BROKER_REDIS_RESPONSES_SPECIFIC
                          : BROKER_REDIS_RESPONSES_SHARED,

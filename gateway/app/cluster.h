@@ -4,8 +4,8 @@
 
 struct gateway;
 
-/* Makes gateway->broker for the Redis of the options. It connects by itself, again and again. CONFAB_EINVAL for a URL that
- * cannot be used. */
+/* Makes gateway->broker for the Redis of the options. It connects by itself, again and again.
+ * CONFAB_EINVAL for a URL that cannot be used. */
 int cluster_start(struct gateway *gateway);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The end of a gateway: readiness off but still accepting, so that balancers notice; then no handshakes, and the sessions
- * are closed one after the other, so that their clients do not all come back elsewhere in the same instant; then the cluster is told.
+ * The end of a gateway: readiness off but still accepting, so that balancers notice; then no
+ * handshakes, and the sessions are closed one after the other, so that their clients do not all
+ * come back elsewhere in the same instant; then the cluster is told.
  */
 #include "common/clock.h"
 #include "gateway/app/gateway.h"
@@ -27,12 +28,12 @@ static void left_cluster(void *user)
     gateway->done = true;
 }
 
-static void close_sessions(struct gateway *gateway, int64_t now_ms)
+/* Connections are still accepted: a session that polls may bring each of its requests on a new one.
+ */
+static void close_sessions(struct gateway *gateway, int64_t now_ms, int64_t spread_ms)
 {
     enter(gateway, DRAIN_CLOSING, now_ms);
     eio_engine_refuse_new(gateway->engine);
-    net_stop_accepting(gateway->net);
-    int64_t spread_ms = (gateway->drain_end_ms - now_ms - LAST_WORDS_MS) / 2;
     server_drain(gateway->server, spread_ms > 0 ? spread_ms : 0);
 }
 
@@ -46,7 +47,10 @@ void gateway_drain(struct gateway *gateway, bool at_once)
         return;
     }
     gateway->drain_end_ms = now_ms + gateway->options.drain_timeout_ms;
-    enter(gateway, DRAIN_ANNOUNCED, at_once ? now_ms - gateway->options.drain_delay_ms : now_ms);
+    if (at_once)
+        close_sessions(gateway, now_ms, 0);
+    else
+        enter(gateway, DRAIN_ANNOUNCED, now_ms);
     gateway_drain_advance(gateway, now_ms);
 }
 
@@ -54,9 +58,10 @@ void gateway_drain_advance(struct gateway *gateway, int64_t now_ms)
 {
     if (gateway->drain == DRAIN_ANNOUNCED &&
         now_ms >= gateway->drain_at_ms + gateway->options.drain_delay_ms)
-        close_sessions(gateway, now_ms);
+        close_sessions(gateway, now_ms, (gateway->drain_end_ms - now_ms - LAST_WORDS_MS) / 2);
     if (gateway->drain == DRAIN_CLOSING && server_client_count(gateway->server) == 0) {
         enter(gateway, DRAIN_LEAVING, now_ms);
+        net_stop_accepting(gateway->net);
         net_drain(gateway->net);
         broker_leave_cluster(gateway->broker, left_cluster, gateway);
     }

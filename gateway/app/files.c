@@ -13,12 +13,18 @@
 #define PATH_BYTES 4096
 
 static const char *const bundles[] = {
-    "socket.io.js",          "socket.io.js.map",          "socket.io.min.js",
-    "socket.io.min.js.map",  "socket.io.esm.min.js",      "socket.io.esm.min.js.map",
-    "socket.io.msgpack.min.js", "socket.io.msgpack.min.js.map",
+    "socket.io.js",
+    "socket.io.js.map",
+    "socket.io.min.js",
+    "socket.io.min.js.map",
+    "socket.io.esm.min.js",
+    "socket.io.esm.min.js.map",
+    "socket.io.msgpack.min.js",
+    "socket.io.msgpack.min.js.map",
 };
 
-/* Where the files may lie, seen from the program: in a checkout it is <root>/build/<preset>/bin/, installed <prefix>/bin/. */
+/* Where the files may lie, seen from the program: in a checkout it is <root>/build/<preset>/bin/,
+ * installed <prefix>/bin/. */
 static const char *const places[] = {"../../../web", "../share/confab/web"};
 
 static bool is_directory(const char *path)

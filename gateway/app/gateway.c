@@ -69,8 +69,7 @@ static const struct net_events net_events = {.on_admission = on_admission,
 static void make_server(struct gateway *gateway)
 {
     struct server_config config = {.connect_timeout_ms = gateway->options.connect_timeout_ms};
-    struct server_clock clock = {
-        .now_ms = turn_now_ms, .wall_ms = turn_wall_ms, .user = gateway};
+    struct server_clock clock = {.now_ms = turn_now_ms, .wall_ms = turn_wall_ms, .user = gateway};
     gateway->server = server_new(&config, &clock, &gateway->rng);
 }
 
@@ -133,8 +132,12 @@ static int make_net(struct gateway *gateway)
         .max_payload_bytes = (size_t)o->max_payload_bytes,
         .max_connections = (unsigned)o->max_connections,
     };
-    return net_new(&gateway->net, &config, gateway->base, gateway->engine, &gateway->log,
-                   &net_events, gateway);
+    int status = net_new(&gateway->net, &config, gateway->base, gateway->engine, &gateway->log,
+                         &net_events, gateway);
+    if (status == CONFAB_EINVAL)
+        fprintf(stderr, "%s: --trusted-proxies or --cors-origins cannot be read\n",
+                gateway->app->name);
+    return status;
 }
 
 static int listen_on(struct gateway *gateway, const struct option_list *addresses,
@@ -143,11 +146,11 @@ static int listen_on(struct gateway *gateway, const struct option_list *addresse
     for (size_t i = 0; i < addresses->count; i++) {
         char bound[NET_ADDRESS_BYTES];
         int status = net_listen(gateway->net, addresses->items[i], role, bound);
-        if (status != CONFAB_OK) {
-            fprintf(stderr, "%s: cannot listen on %s: %s\n", gateway->app->name,
-                    addresses->items[i], confab_strerror(status));
+        if (status == CONFAB_EINVAL)
+            fprintf(stderr, "%s: cannot listen on %s: no such address\n", gateway->app->name,
+                    addresses->items[i]);
+        if (status != CONFAB_OK)
             return status;
-        }
         if (role == NET_PUBLIC)
             printf("listening on http://%s\n", bound);
     }
@@ -163,12 +166,11 @@ static int set_up_application(struct gateway *gateway)
     if (gateway->app->setup != NULL)
         return gateway->app->setup(gateway->server, gateway->app->user);
     if (o->app == APP_CHAT)
-        gateway->chat =
-            chat_new(gateway->server, &(struct chat_config){.nsp = o->chat_namespace,
-                                                            .send_msg = o->chat_send_msg,
-                                                            .name_grace_ms = o->name_grace_ms,
-                                                            .presence_limit =
-                                                                (unsigned)o->presence_limit});
+        gateway->chat = chat_new(
+            gateway->server, &(struct chat_config){.nsp = o->chat_namespace,
+                                                   .send_msg = o->chat_send_msg,
+                                                   .name_grace_ms = o->name_grace_ms,
+                                                   .presence_limit = (unsigned)o->presence_limit});
     else
         (void)confab_of(gateway->server, "/");
     return 0;
@@ -253,20 +255,22 @@ static int start(struct gateway *gateway)
 {
     int error = build(gateway);
     if (error != CONFAB_OK) {
-        log_error(&gateway->log, "start_failed", LOG_S("reason", confab_strerror(error)));
+        if (error != CONFAB_EINVAL) /* what is wrong with an option was said where it was read */
+            log_error(&gateway->log, "start_failed", LOG_S("reason", confab_strerror(error)));
         return exit_status_of(error);
     }
     int status = set_up_application(gateway);
     if (status != 0)
         return status;
     gateway_init_metrics(gateway);
-    on_broker_state(gateway);
     error = listen_on(gateway, &gateway->options.listen, NET_PUBLIC);
     if (error == CONFAB_OK)
         error = listen_on(gateway, &gateway->options.admin_listen, NET_ADMIN);
-    if (error == CONFAB_OK)
-        gateway_turn(gateway);
-    return exit_status_of(error);
+    if (error != CONFAB_OK)
+        return exit_status_of(error);
+    on_broker_state(gateway);
+    gateway_turn(gateway);
+    return 0;
 }
 
 struct gateway *gateway_new(struct event_base *base, struct options *options,

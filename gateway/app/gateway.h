@@ -1,10 +1,11 @@
 /*
- * One gateway: all rooms wired together, everything it owns hanging off one struct. Several may live in one process.
+ * One gateway: all rooms wired together, everything it owns hanging off one struct. Several may
+ * live in one process.
  *
  * gateway.c   birth, wiring, one turn, death       files.c    the page and the client bundles
  * run.c       confab_run(): options, signals, loop http.c     health, readiness, metrics
- * drain.c     the orderly end                      metrics.c  counters of all rooms into the one table
- * health.c    --health
+ * drain.c     the orderly end                      metrics.c  counters of all rooms into the one
+ * table health.c    --health
  */
 #ifndef CONFAB_APP_GATEWAY_H
 #define CONFAB_APP_GATEWAY_H
@@ -46,35 +47,37 @@ struct gateway {
     struct log log;
     struct metrics metrics;
     struct rng rng;
-    struct event_base *base;   /* borrowed */
+    struct event_base *base; /* borrowed */
     struct broker *broker;
     struct eio_engine *engine;
     struct confab_server *server;
     struct net *net;
     struct net_files *files;
-    struct chat *chat;         /* NULL without it */
-    struct event *deadline;    /* the server's and the broker's next */
+    struct chat *chat;      /* NULL without it */
+    struct event *deadline; /* the server's and the broker's next */
     int64_t deadline_at_ms;
-    bool set_up;               /* the application's handlers are there */
-    bool ready;                /* it has a tag and accepts: the first contact with Redis was made */
+    bool set_up; /* the application's handlers are there */
+    bool ready;  /* it has a tag and accepts: the first contact with Redis was made */
     enum drain_state drain;
-    int64_t drain_at_ms;       /* when the state was entered */
-    int64_t drain_end_ms;      /* when it ends whatever is left */
+    int64_t drain_at_ms;  /* when the state was entered */
+    int64_t drain_end_ms; /* when it ends whatever is left */
     bool done;
-    int status;                /* exit status once done */
+    int status; /* exit status once done */
 };
 
 /*
- * Builds a gateway on a loop. Takes over *options (options_fini() is its own from here, also on failure). On CONFAB_OK the
- * caller turns the loop and calls gateway_turn(); the ready lines go to stdout when it accepts. Errors: *status is the exit
- * status, the reason was logged.
+ * Builds a gateway on a loop. Takes over *options (options_fini() is its own from here, also on
+ * failure). On CONFAB_OK the caller turns the loop and calls gateway_turn(); the ready lines go to
+ * stdout when it accepts. Errors: *status is the exit status, the reason was logged.
  */
-struct gateway *gateway_new(struct event_base *base, struct options *options, const struct confab_app *app, int *status);
+struct gateway *gateway_new(struct event_base *base, struct options *options,
+                            const struct confab_app *app, int *status);
 /* Whatever is still open is closed at once. */
 void gateway_free(struct gateway **gateway);
 /* The end of a turn of the loop. */
 void gateway_turn(struct gateway *gateway);
-/* Begins the orderly end; `at_once` leaves out the time that balancers get. A second call ends it now. */
+/* Begins the orderly end; `at_once` leaves out the time that balancers and crowds of clients get. A
+ * second call ends it now. */
 void gateway_drain(struct gateway *gateway, bool at_once);
 
 /* ---- among the files of this room ---- */

@@ -1,5 +1,6 @@
 /*
- * `confab-gateway --health`: what a container's health check runs. Asks the gateway that was started with the same options.
+ * `confab-gateway --health`: what a container's health check runs. Asks the gateway that was
+ * started with the same options.
  */
 #include <netdb.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /*
- * The gateway's own pages for machines: health, readiness, metrics. Everything else that is not Engine.IO and no file is a 404.
+ * The gateway's own pages for machines: health, readiness, metrics. Everything else that is not
+ * Engine.IO and no file is a 404.
  */
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /*
- * Each room counts for itself; this brings their counters into the one table when somebody asks for it.
+ * Each room counts for itself; this brings their counters into the one table when somebody asks for
+ * it.
  */
 #include "broker/redis.h"
 #include "common/clock.h"

@@ -19,7 +19,8 @@ static bool applies(const struct confab_app *app, const struct option_spec *spec
     return app->setup == NULL || strcmp(spec->group, "Chat") != 0;
 }
 
-/* The gateway's table as this program has it: without the chat's rows where they do not apply, they keep their defaults. */
+/* The gateway's table as this program has it: without the chat's rows where they do not apply, they
+ * keep their defaults. */
 static struct option_spec *program_specs(const struct confab_app *app, struct option_set *set)
 {
     struct option_spec *specs = xcalloc(set->spec_count, sizeof(*specs));

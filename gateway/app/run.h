@@ -1,9 +1,9 @@
 /*
  * The roof: everything a program on a gateway needs is wired here, so that main() is a few lines.
  *
- * confab_run() reads the options, builds the event loop, the broker, the engine, the server and the network, lets the
- * application register its handlers, serves until it is told to stop, drains, and takes all down again. It is the only place
- * that knows every room.
+ * confab_run() reads the options, builds the event loop, the broker, the engine, the server and the
+ * network, lets the application register its handlers, serves until it is told to stop, drains, and
+ * takes all down again. It is the only place that knows every room.
  */
 #ifndef CONFAB_APP_RUN_H
 #define CONFAB_APP_RUN_H
@@ -15,19 +15,22 @@ struct options;
 struct confab_app {
     const char *name;    /* the program's, for messages and --help; NULL: taken from argv[0] */
     const char *summary; /* one line for --help; may be NULL */
-    /* Registers namespaces and handlers, before the first connection. Anything but 0 ends the program with that status. */
+    /* Registers namespaces and handlers, before the first connection. Anything but 0 ends the
+     * program with that status. */
     int (*setup)(struct confab_server *server, void *user);
     /* After the last socket ended. May be NULL. */
     void (*end)(void *user);
     void *user;
-    /* Options this program starts with instead of the table's defaults, as "name=value"; ends with NULL; may be NULL. What a person gives goes before. */
+    /* Options this program starts with instead of the table's defaults, as "name=value"; ends with
+     * NULL; may be NULL. What a person gives goes before. */
     const char *const *defaults;
     /* Serves `web/`: the page at `/` (and always the client bundles below the endpoint's path). */
     int with_page;
 };
 
-/* The whole life of a gateway process. Returns the exit status: 0 ended as asked, 64 bad usage or configuration, 69 an
- * address that cannot be bound or a node tag that is taken, 70 an internal error. */
+/* The whole life of a gateway process. Returns the exit status: 0 ended as asked, 64 bad usage or
+ * configuration, 69 an address that cannot be bound or a node tag that is taken, 70 an internal
+ * error. */
 int confab_run(int argc, char **argv, const struct confab_app *app);
 
 #endif
