@@ -67,11 +67,23 @@ const char *option_check_address(const char *text)
     return NULL;
 }
 
+/* Is there a bit set behind the first `prefix` ones? Then another network is meant, or another
+ * prefix. */
+static bool has_host_bits(const struct in6_addr *addr, int64_t prefix, int bits)
+{
+    for (int64_t i = prefix; i < bits; i++) {
+        if ((addr->s6_addr[i / 8] & (0x80 >> (i % 8))) != 0)
+            return true;
+    }
+    return false;
+}
+
 const char *option_check_cidr(const char *text)
 {
     size_t len = strcspn(text, "/");
     char copy[INET6_ADDRSTRLEN];
     struct in6_addr addr;
+    int64_t prefix;
     int bits = 0;
 
     if (len < sizeof(copy)) {
@@ -84,6 +96,9 @@ const char *option_check_cidr(const char *text)
     }
     if (bits == 0 || (text[len] == '/' && !is_number(text + len + 1, 0, bits)))
         return "is not a network like 10.0.0.0/8";
+    if (text[len] == '/' && option_parse_int(text + len + 1, &prefix) == CONFAB_OK &&
+        has_host_bits(&addr, prefix, bits))
+        return "is a host with a network's prefix";
     return NULL;
 }
 
