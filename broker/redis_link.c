@@ -318,7 +318,8 @@ static bool takes_commands(const struct redis_link *link)
 int redis_link_command(struct redis_link *link, const struct text *args, unsigned count,
                        redis_link_done *done, void *user)
 {
-    int status = takes_commands(link) ? link_conn_put(&link->command, args, count) : CONFAB_EUNAVAILABLE;
+    int status =
+        takes_commands(link) ? link_conn_put(&link->command, args, count) : CONFAB_EUNAVAILABLE;
 
     if (status == CONFAB_OK)
         link_conn_call(&link->command, 0, 0, done, user);

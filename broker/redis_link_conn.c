@@ -28,7 +28,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user);
 static void on_writable(evutil_socket_t fd, short what, void *user);
 
 void link_conn_init(struct link_conn *conn, struct redis_link *link, bool subscriber,
-               size_t queue_max_bytes)
+                    size_t queue_max_bytes)
 {
     conn->link = link;
     conn->subscriber = subscriber;
@@ -84,7 +84,7 @@ int link_conn_put(struct link_conn *conn, const struct text *args, unsigned coun
 }
 
 struct link_call *link_conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,
-                            redis_link_done *done, void *user)
+                                 redis_link_done *done, void *user)
 {
     struct link_call *call = xmalloc(sizeof(*call) + arg_count * sizeof(call->args[0]) + arg_bytes);
 

@@ -103,7 +103,7 @@ void link_answer(struct link_conn *conn, int status, const redisReply *reply);
 
 /* redis_link_conn.c */
 void link_conn_init(struct link_conn *conn, struct redis_link *link, bool subscriber,
-               size_t queue_max_bytes);
+                    size_t queue_max_bytes);
 void link_conn_fini(struct link_conn *conn);
 void link_conn_open(struct link_conn *conn, const struct link_address *address);
 /* Closes the socket and forgets what was queued; the calls stay for link_answer(). */
@@ -111,7 +111,7 @@ void link_conn_close(struct link_conn *conn);
 /* Appends a command to the queue and sees to it that it is sent: CONFAB_OK, CONFAB_ELIMIT. */
 int link_conn_put(struct link_conn *conn, const struct text *args, unsigned count);
 struct link_call *link_conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,
-                            redis_link_done *done, void *user);
+                                 redis_link_done *done, void *user);
 void link_conn_flush(struct link_conn *conn);
 size_t link_conn_queued_bytes(const struct link_conn *conn);
 

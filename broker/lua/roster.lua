@@ -9,8 +9,9 @@
 --   leases  zset    owner -> the instant (ms) at which its node counts as dead; of all rosters
 -- An owner is "<node tag>:<incarnation>"; the empty owner stands for a name put back from a node's copy after the data were lost.
 --
--- Every change of the list has a number, seq, and is published on the names channel as [first seq, [change, ...]], a change being
--- [op, key, shown, owner, claim, former owner, former claim]. The announcements that clients see are published by the same step, behind it.
+-- Every change of the list has a number, seq, and is published on the names channel as
+-- [first seq, [change, ...], announcements], a change being [op, key, shown, owner, claim, former owner, former claim]. The
+-- announcements that clients see, so many of them, are published by the same step, right behind it.
 local names, meta, grace, held, owners, leases = unpack(KEYS)
 local owner, names_channel, room_channel = ARGV[1], ARGV[2], ARGV[3]
 local joined_head, joined_tail = ARGV[4], ARGV[5]
@@ -157,7 +158,7 @@ local function finish(reply)
         for i, c in ipairs(changes) do
             list[i] = {c[1], c[2], c[3] or '', c[4] or '', c[5] or '', c[6] or '', c[7] or ''}
         end
-        redis.call('PUBLISH', names_channel, cmsgpack.pack({first_seq, list}))
+        redis.call('PUBLISH', names_channel, cmsgpack.pack({first_seq, list, #announcements}))
     end
     if storm_changed then
         if storm.due then

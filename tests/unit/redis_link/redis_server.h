@@ -1,5 +1,6 @@
 /*
- * A redis-server of the test's own: on a free port of the loopback, without persistence, gone with the test.
+ * A redis-server of the test's own: on a free port of the loopback, without persistence, gone with
+ * the test.
  *
  * Only what was started here is ever stopped. Failures end the test.
  */
@@ -17,7 +18,8 @@ struct redis_server {
     const char *password; /* NULL: none; constant text */
 };
 
-/* Starts it and returns when it accepts connections. The first start finds a port, later ones use it again; the data begin empty. */
+/* Starts it and returns when it accepts connections. The first start finds a port, later ones use
+ * it again; the data begin empty. */
 void redis_server_start(struct redis_server *server);
 /* Stops it at once (SIGKILL), as a crash would. Without effect when it does not run. */
 void redis_server_kill(struct redis_server *server);

@@ -87,14 +87,14 @@ static void on_answer(void *user, int status, const struct redis_answer *answer)
 
 /* ---- helpers ---- */
 
-#define WAIT_FOR(f, condition)                                                                     \
-    do {                                                                                           \
-        int64_t give_up_at_ms = clock_mono_ms() + PATIENCE_MS;                                     \
-        while (!(condition)) {                                                                     \
-            if (clock_mono_ms() > give_up_at_ms)                                                   \
-                fail_msg("never happened: %s", #condition);                                        \
-            turn(f);                                                                               \
-        }                                                                                          \
+#define WAIT_FOR(f, condition)                                 \
+    do {                                                       \
+        int64_t give_up_at_ms = clock_mono_ms() + PATIENCE_MS; \
+        while (!(condition)) {                                 \
+            if (clock_mono_ms() > give_up_at_ms)               \
+                fail_msg("never happened: %s", #condition);    \
+            turn(f);                                           \
+        }                                                      \
     } while (0)
 
 static void wake(evutil_socket_t fd, short what, void *user)
@@ -177,8 +177,8 @@ static void test_command(void **state)
 
 static void test_script(void **state)
 {
-    static const struct redis_script known = {
-        "known", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "return 1", 8, 1};
+    static const struct redis_script known = {"known", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+                                              "return 1", 8, 1};
     const struct text args[] = {T("key"), T("arg")};
     struct fixture *f = *state;
 
@@ -377,8 +377,8 @@ static void test_known_name(void **state)
 }
 
 /* A server that says one thing to everybody and hangs up. */
-static void accepted(struct evconnlistener *listener, evutil_socket_t fd,
-                     struct sockaddr *address, int length, void *user)
+static void accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                     int length, void *user)
 {
     const char *nonsense = user;
 
@@ -427,10 +427,10 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_command),      CASE(test_script),       CASE(test_queue_limit),
-        CASE(test_reply_limit),  CASE(test_subscription), CASE(test_crash),
-        CASE(test_silence),      CASE(test_reset),        CASE(test_free_in_flight),
-        CASE(test_password),     CASE(test_unknown_name), CASE(test_known_name),
+        CASE(test_command),     CASE(test_script),       CASE(test_queue_limit),
+        CASE(test_reply_limit), CASE(test_subscription), CASE(test_crash),
+        CASE(test_silence),     CASE(test_reset),        CASE(test_free_in_flight),
+        CASE(test_password),    CASE(test_unknown_name), CASE(test_known_name),
         CASE(test_nonsense),
     };
 #undef CASE
