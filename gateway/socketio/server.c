@@ -173,12 +173,15 @@ void server_advance(struct confab_server *server)
 {
     if (server->stopped)
         return;
+    assert(!server->advancing);
+    server->advancing = true;
     int64_t now_ms = sio_now_ms(server);
     run_timers(server, now_ms);
     run_connect_timeouts(server, now_ms);
     sio_clients_drain(server);
     run_left_over(server);
     reap(server);
+    server->advancing = false;
 }
 
 static int64_t earlier(int64_t a, int64_t b)

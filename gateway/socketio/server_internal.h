@@ -83,7 +83,7 @@ struct confab_server {
         size_t count, closed;
         bool under_way;
     } drain;
-    bool advancing;
+    bool advancing; /* inside server_advance(), which no handler may call */
     bool stopped;
     struct server_counters counters;
 };

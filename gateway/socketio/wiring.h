@@ -79,7 +79,7 @@ void server_free(struct confab_server **server);
  * Runs what is due and what this turn left over: deadlines, timers, connect timeouts, events that
  * waited for a decision taken in this turn, disconnects; then frees what ended. Tells the broker
  * the time, too (broker_advance()). Call once a turn, after the events and before the network
- * sends.
+ * sends; never from inside a handler.
  */
 void server_advance(struct confab_server *server);
 /* When to call it at the latest, the broker's deadline included; now or earlier when something is

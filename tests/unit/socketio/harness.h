@@ -70,6 +70,10 @@ void harness_note(struct harness *h, const char *format, ...) __attribute__((for
 /* Compares with what was noted since the last call. */
 void harness_told(struct harness *h, const char *expected);
 
+/* For harness.c: moves what is under way; true when it may go on. Frees all clients. */
+bool peers_give_and_take(struct harness *h);
+void peers_free(struct harness *h);
+
 /* ---- clients ---- */
 
 struct peer {

@@ -310,7 +310,7 @@ static void test_asking_too_often(void **state)
 static void on_disconnect(struct confab_socket *socket, const char *reason, void *user)
 {
     (void)socket;
-    harness_note(user, "%s", reason);
+    harness_note(user, "(%s)", reason);
 }
 
 static void test_overflow(void **state)
@@ -335,11 +335,37 @@ static void test_overflow(void **state)
             harness_turn(&h);
     }
     harness_turn(&h);
-    harness_told(&h, "transport error");
+    harness_told(&h, "(transport error)");
     assert_int_equal(peer_drop_inbox(quick), 6);
     peer_quiet(quick);
     assert_int_equal(eio_engine_counters(h.engine)->closed[EIO_CLOSE_OVERFLOW], 1);
     slow->clogged = false;
+    harness_fini(&h);
+}
+
+/* Closing a session that has overflowed, and does not know it yet. */
+static void test_overflow_and_disconnect(void **state)
+{
+    (void)state;
+    struct harness h;
+    struct harness_config config = {.max_queued_bytes = 300};
+    harness_init(&h, &config);
+    struct confab_namespace *nsp = confab_of(h.server, "/");
+    confab_on_disconnect(nsp, on_disconnect, &h);
+    for (int close = 0; close < 2; close++) {
+        struct peer *peer = peer_connect(&h, "/");
+        struct confab_socket *socket = peer_socket(peer, "/");
+        struct confab_handle handle = confab_socket_handle(socket);
+        for (int i = 0; i < 20; i++)
+            confab_emit(socket, "0123456789", confab_array());
+        confab_disconnect(socket, close == 1);
+        assert_null(confab_socket_find(h.server, handle));
+        harness_turn(&h);
+        harness_told(&h, "(server namespace disconnect)");
+        assert_true(peer->closed);
+        peer_drop_inbox(peer);
+    }
+    assert_int_equal(server_client_count(h.server), 0);
     harness_fini(&h);
 }
 
@@ -359,6 +385,7 @@ int main(void)
         TEST(test_asking_nobody),
         cmocka_unit_test(test_asking_too_often),
         cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_overflow_and_disconnect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
