@@ -10,6 +10,7 @@
 #include "common/live.h"
 #include "common/mem.h"
 #include "gateway/app/cluster.h"
+#include "gateway/app/raw.h"
 #include "gateway/chat/chat.h"
 #include "gateway/net/net.h"
 #include "gateway/socketio/server.h"
@@ -85,7 +86,10 @@ static void make_engine(struct gateway *gateway)
                                 .polling = true,
                                 .websocket = true,
                                 .upgrades = true};
-    gateway->engine = eio_engine_new(&config, server_engine_events(), gateway->server);
+    if (gateway->app->raw_path != NULL)
+        gateway->engine = eio_engine_new(&config, raw_mux_events(), gateway);
+    else
+        gateway->engine = eio_engine_new(&config, server_engine_events(), gateway->server);
 }
 
 static void on_broker_state(void *user)
@@ -124,6 +128,7 @@ static int make_net(struct gateway *gateway)
     const struct options *o = &gateway->options;
     struct net_config config = {
         .path = o->path,
+        .other_path = gateway->app->raw_path,
         .cors_origins = (const char *const *)o->cors_origins.items,
         .cors_origin_count = o->cors_origins.count,
         .trusted_proxies = (const char *const *)o->trusted_proxies.items,

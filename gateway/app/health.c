@@ -24,7 +24,7 @@ static void split(const char *address, char *host, size_t host_size, char *port,
         snprintf(host, host_size, "%.*s", host_bytes - 2, address + 1);
     else
         snprintf(host, host_size, "%.*s", host_bytes, address);
-    if (strcmp(host, "0.0.0.0") == 0)
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "*") == 0)
         snprintf(host, host_size, "127.0.0.1");
     else if (strcmp(host, "::") == 0)
         snprintf(host, host_size, "::1");
@@ -68,6 +68,7 @@ int gateway_ask_health(const struct options *options)
         puts("ready");
         return 0;
     }
-    printf("not ready: %.*s\n", (int)strcspn(answer, "\r\n"), answer[0] ? answer : "no answer");
+    const char *said = answer[0] != '\0' ? answer : "no answer";
+    printf("not ready: %.*s\n", (int)strcspn(said, "\r\n"), said);
     return GATEWAY_EXIT_UNAVAILABLE;
 }

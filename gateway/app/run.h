@@ -9,6 +9,7 @@
 #define CONFAB_APP_RUN_H
 
 struct confab_server;
+struct eio_events;
 struct options;
 
 /* What a program adds to the gateway. Borrowed for the call of confab_run(). */
@@ -24,6 +25,10 @@ struct confab_app {
     /* Options this program starts with instead of the table's defaults, as "name=value"; ends with
      * NULL; may be NULL. What a person gives goes before. */
     const char *const *defaults;
+    /* Engine.IO without Socket.IO under a path of its own (`/engine.io/`); NULL: none. The engine's
+     * rules hold for `raw_events`, which get `user`; all four are needed. */
+    const char *raw_path;
+    const struct eio_events *raw_events;
     /* Serves `web/`: the page at `/` (and always the client bundles below the endpoint's path). */
     int with_page;
 };

@@ -47,10 +47,17 @@ static void begin(struct http *http, const struct http_head *head)
     memset(&http->chunked, 0, sizeof(http->chunked));
 }
 
+static bool begins_with(const struct http_head *head, const char *path)
+{
+    size_t path_bytes = strlen(path);
+
+    return head->path_bytes >= path_bytes && memcmp(head->url, path, path_bytes) == 0;
+}
+
 static bool is_engine_path(const struct net *net, const struct http_head *head)
 {
-    return head->path_bytes >= net->path_bytes &&
-           memcmp(head->url, net->path, net->path_bytes) == 0;
+    return begins_with(head, net->path) ||
+           (net->other_path != NULL && begins_with(head, net->other_path));
 }
 
 static void ask_owner(struct net_request *request)

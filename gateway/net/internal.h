@@ -6,7 +6,8 @@
  *   http.c       the bytes of an HTTP connection: heads, bodies, one request after the other
  *   http_answer.c  answers: composing, sending, and what comes after the last byte
  *   http_route.c what a request is for: a file, Engine.IO, the owner
- *   http_engine.c  requests of Engine.IO: handshake, admission, GET, POST, upgrade
+ *   http_engine.c  requests of Engine.IO: GET, POST, upgrade
+ *   http_admission.c  handshakes that wait for a decision
  *   ws.c         a WebSocket: reading, messages, closing;  ws_send.c  its frames
  *   lws.c        libwebsockets: its context, its event loop operations, its callbacks
  *   net.c        the network: life, the turn, the timer
@@ -72,8 +73,8 @@ struct net {
     void *user;
     const struct net_files *files;
 
-    char *path; /* owned */
-    size_t path_bytes;
+    char *path;            /* owned, as is the next */
+    char *other_path;      /* NULL: none */
     char *node_line;       /* owned: "X-Node: tag\r\n", or NULL */
     char *keep_alive_line; /* owned */
     size_t max_payload_bytes;
@@ -242,6 +243,18 @@ void http_engine_body(struct http *http, const char *body, size_t length_bytes);
 void http_engine_body_too_big(struct http *http);
 /* The engine, or whoever admits, has something for the request at work. */
 void http_engine_look(struct http *http);
+/* For the files that share it: a GET to be opened, answers of the engine with or without a payload,
+ * and refusals, whose form depends on what was asked for. */
+void http_engine_prepare_get(struct http *http);
+void http_engine_answer(struct http *http, const struct eio_answer *answer, const struct buf *body);
+void http_engine_refuse(struct http *http, struct eio_answer answer);
+
+/* ---- http_admission.c ---- */
+
+void http_ask_admission(struct net_request *request);
+/* Goes on when it was answered. */
+void http_admission_look(struct http *http);
+/* The connection is gone. */
 void http_admission_orphan(struct net_admission *token);
 
 /* ---- ws.c, ws_send.c ---- */

@@ -41,7 +41,8 @@ static int configure(struct net *net, const struct net_config *config)
     if (config->path == NULL || config->path[0] != '/')
         return CONFAB_EINVAL;
     net->path = xstrdup(config->path);
-    net->path_bytes = strlen(net->path);
+    if (config->other_path != NULL)
+        net->other_path = xstrdup(config->other_path);
     net->files = config->files;
     net->max_payload_bytes = (size_t)or_default((int64_t)config->max_payload_bytes, 1000000);
     if (net->max_payload_bytes > UINT32_MAX / 2)
@@ -161,6 +162,7 @@ void net_free(struct net **pointer)
     free(net->in);
     free(net->out);
     free(net->path);
+    free(net->other_path);
     free(net->node_line);
     free(net->keep_alive_line);
     net->magic = 0;

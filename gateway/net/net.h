@@ -41,8 +41,9 @@ struct net_request;
 
 /* Copied by net_new(), the lists too; `files` is borrowed. Zero means the default given. */
 struct net_config {
-    const char *path;     /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
-    const char *node_tag; /* for the header X-Node; may be NULL until net_set_tag() */
+    const char *path;       /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
+    const char *other_path; /* a second one of the same engine; NULL: none */
+    const char *node_tag;   /* for the header X-Node; may be NULL until net_set_tag() */
     const char *const *cors_origins; /* "https://host[:port]" or "*"; none: no CORS headers */
     size_t cors_origin_count;
     const char *const *trusted_proxies; /* "10.0.0.0/8", "fd00::/8", "192.0.2.1" */

@@ -4,12 +4,14 @@
  * Socket.IO under /socket.io/, in the namespaces / and /custom alike: a newcomer is sent `auth`
  * with the auth object of its CONNECT; `message` comes back as `message-back`; `message-with-ack`
  * is acknowledged with its own arguments. Pings are quick, so that the suites need not wait.
+ * Engine.IO alone under /engine.io/: an echo.
  */
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "common/mem.h"
 #include "gateway/app/run.h"
+#include "gateway/engineio/session.h"
 #include "gateway/socketio/server.h"
 
 /* The suites miss a frame that comes in one read with the one they wait for: `auth` must not be
@@ -65,10 +67,41 @@ static int setup(struct confab_server *server, void *user)
     return 0;
 }
 
+/* ---- Engine.IO alone, under /engine.io/: every message comes back as it is ---- */
+
+static void echo_open(void *user, struct eio_session *session)
+{
+    (void)user;
+    (void)session;
+}
+
+static void echo_message(void *user, struct eio_session *session, enum frame_kind kind,
+                         const char *bytes, size_t length_bytes)
+{
+    (void)user;
+    struct frame *frame = kind == FRAME_TEXT ? frame_text("4", bytes, length_bytes)
+                                             : frame_binary(bytes, length_bytes);
+    eio_session_send(session, frame, false);
+    frame_release(frame);
+}
+
+static void echo_close(void *user, struct eio_session *session, enum eio_close_reason reason)
+{
+    (void)user;
+    (void)session;
+    (void)reason;
+}
+
+static const struct eio_events echo_events = {
+    .on_open = echo_open, .on_message = echo_message, .on_close = echo_close};
+
 int main(int argc, char **argv)
 {
     static const char *const defaults[] = {"ping_interval_ms=300", "ping_timeout_ms=200", NULL};
-    struct confab_app app = {
-        .summary = "The server of the protocol suites.", .setup = setup, .defaults = defaults};
+    struct confab_app app = {.summary = "The server of the protocol suites.",
+                             .setup = setup,
+                             .defaults = defaults,
+                             .raw_path = "/engine.io/",
+                             .raw_events = &echo_events};
     return confab_run(argc, argv, &app);
 }
