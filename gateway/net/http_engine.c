@@ -2,21 +2,13 @@
  * Requests of Engine.IO. The engine decides what each one is (eio_route()); here its answers become
  * HTTP, handshakes are held until somebody admits them, and upgrades become WebSockets.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-#include "common/live.h"
 #include "common/mem.h"
 #include "gateway/net/internal.h"
 
 #define WS_KEY_BYTES 24 /* 16 random bytes in base64 */
-
-struct net_admission {
-    struct conn *conn;               /* borrowed; NULL once the connection is gone */
-    struct eio_handshake *handshake; /* one reference */
-};
 
 static void wake_get(struct eio_carrier *carrier)
 {
@@ -32,7 +24,7 @@ static void wake_post(struct eio_carrier *carrier)
     conn_mark(container_of(post, struct http, post)->conn);
 }
 
-static void prepare_get(struct http *http)
+void http_engine_prepare_get(struct http *http)
 {
     http->kind = HTTP_GET;
     memset(&http->get, 0, sizeof(http->get));
@@ -40,7 +32,7 @@ static void prepare_get(struct http *http)
 }
 
 /* An answer of the engine. `body` is the payload of a GET; without it the answer's own text. */
-static void send_answer(struct http *http, const struct eio_answer *answer, const struct buf *body)
+void http_engine_answer(struct http *http, const struct eio_answer *answer, const struct buf *body)
 {
     struct net *net = http->conn->net;
     struct net_response response = {
@@ -61,13 +53,13 @@ static void send_answer(struct http *http, const struct eio_answer *answer, cons
 }
 
 /* A refused upgrade ends its connection: the client of a WebSocket expects no second request. */
-static void refuse(struct http *http, struct eio_answer answer)
+void http_engine_refuse(struct http *http, struct eio_answer answer)
 {
     if (http->wants_ws) {
         answer = eio_answer_for_upgrade(answer);
         http->keep_alive = false;
     }
-    send_answer(http, &answer, NULL);
+    http_engine_answer(http, &answer, NULL);
 }
 
 static void refuse_upgrade_text(struct http *http, const char *text, const char *headers)
@@ -133,7 +125,7 @@ static bool check_origin(struct http *http, const struct http_head *head)
     net->counters.origins_refused++;
     log_limited(net->log, &net->log_origin, net->now_ms, LOG_INFO, "origin_refused",
                 LOG_S("origin", origin));
-    refuse(http, eio_answer_forbidden());
+    http_engine_refuse(http, eio_answer_forbidden());
     return false;
 }
 
@@ -150,160 +142,6 @@ static void upgrade(struct http *http, struct eio_session *session)
         ws_close(conn, WS_CLOSE_NONE, NET_CLOSE_WS_BY_SERVER);
 }
 
-/* ---- admission ---- */
-
-static struct eio_handshake *make_handshake(const struct net_request *request)
-{
-    const struct http_head *head = request->head;
-    struct eio_handshake from = {
-        .issued_wall_ms = clock_wall_ms(),
-        .secure = request->secure,
-        .xdomain = http_head_get(head, "origin") != NULL,
-        .address = request->address,
-        .url = head->url,
-        .query = head->query,
-        .header_count = head->header_count,
-        .headers = head->headers,
-    };
-
-    return eio_handshake_new(&from);
-}
-
-static void ask_admission(struct net_request *request)
-{
-    struct http *http = request->conn->http;
-    struct net *net = request->conn->net;
-    struct net_admission *token;
-
-    http->kind = HTTP_ADMISSION;
-    memset(&http->admission, 0, sizeof(http->admission));
-    http->admission.handshake = make_handshake(request);
-    if (net->events->on_admission == NULL) {
-        http->admitted = true;
-        conn_mark(request->conn);
-        return;
-    }
-    token = xcalloc(1, sizeof(*token));
-    token->conn = request->conn;
-    token->handshake = eio_handshake_hold(http->admission.handshake);
-    live_inc(LIVE_TOKEN);
-    http->admission.token = token;
-    net->events->on_admission(net->user, token);
-}
-
-const struct eio_handshake *net_admission_handshake(const struct net_admission *admission)
-{
-    return admission->handshake;
-}
-
-void http_admission_orphan(struct net_admission *token)
-{
-    token->conn = NULL;
-}
-
-/* The end of a token. Returns the request that waits for it, or NULL. */
-static struct http *redeem(struct net_admission *token)
-{
-    struct conn *conn = token->conn;
-
-    eio_handshake_release(token->handshake);
-    free(token);
-    live_dec(LIVE_TOKEN);
-    if (conn == NULL)
-        return NULL;
-    assert(conn->state == CONN_HTTP && conn->http->kind == HTTP_ADMISSION);
-    conn->http->admission.token = NULL;
-    conn_mark(conn);
-    return conn->http;
-}
-
-void net_admission_allow(struct net_admission *admission)
-{
-    struct http *http = redeem(admission);
-
-    if (http != NULL)
-        http->admitted = true;
-}
-
-void net_admission_deny(struct net_admission *admission, const char *message)
-{
-    struct http *http = redeem(admission);
-
-    if (http == NULL)
-        return;
-    http->denied = true;
-    if (message != NULL)
-        http->admission.text = xstrdup(message);
-}
-
-static void open_session(struct http *http)
-{
-    struct conn *conn = http->conn;
-    struct net *net = conn->net;
-    struct eio_handshake *handshake = http->admission.handshake;
-    uint8_t random[16];
-
-    rng_bytes(&net->rng, random, sizeof(random));
-    http->kind = HTTP_OTHER;
-    if (http->wants_ws) {
-        struct buf rest;
-
-        http_take_rest(http, &rest);
-        if (ws_accept(conn)) {
-            eio_handshake_ws(net->engine, &conn->ws->eio, handshake, random, net->now_ms);
-            ws_start(conn, &rest);
-        } else {
-            eio_handshake_release(handshake);
-        }
-        buf_fini(&rest);
-        return;
-    }
-    prepare_get(http);
-    eio_handshake_polling(net->engine, &http->get, handshake, random, net->now_ms);
-}
-
-/* {"code":4,"message":"…"} for a filter's own words. */
-static void compose_denial(struct buf *out, const char *text)
-{
-    buf_reset(out);
-    buf_puts(out, "{\"code\":4,\"message\":\"");
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20)
-            buf_printf(out, "\\u%04x", c);
-        else
-            buf_put_u8(out, c);
-    }
-    buf_puts(out, "\"}");
-}
-
-static void deny(struct http *http)
-{
-    struct net *net = http->conn->net;
-    struct eio_answer answer = eio_answer_forbidden();
-    char *text = http->admission.text;
-
-    eio_handshake_release(http->admission.handshake);
-    http->kind = HTTP_OTHER;
-    if (text == NULL) {
-        refuse(http, answer);
-        return;
-    }
-    buf_reset(&net->payload);
-    if (http->wants_ws) {
-        answer = eio_answer_for_upgrade(answer);
-        http->keep_alive = false;
-        buf_puts(&net->payload, text);
-    } else {
-        compose_denial(&net->payload, text);
-    }
-    free(text);
-    send_answer(http, &answer, &net->payload);
-}
-
 /* ---- bodies ---- */
 
 static void open_post(struct http *http, struct eio_session *session, const struct http_head *head)
@@ -316,7 +154,7 @@ static void open_post(struct http *http, struct eio_session *session, const stru
     http->post.carrier.wake = wake_post;
     if (!eio_post_open(session, &http->post, http_head_get(head, "content-type"), &answer,
                        net->now_ms)) {
-        send_answer(http, &answer, NULL);
+        http_engine_answer(http, &answer, NULL);
         return;
     }
     http->kind = HTTP_POST;
@@ -387,15 +225,15 @@ static void follow(struct net_request *request, struct eio_verdict *verdict)
 
     switch (verdict->route) {
     case EIO_ROUTE_REFUSE:
-        refuse(http, verdict->answer);
+        http_engine_refuse(http, verdict->answer);
         break;
     case EIO_ROUTE_HANDSHAKE:
         if (!http->wants_ws ||
             (check_origin(http, request->head) && check_ws_handshake(http, request->head)))
-            ask_admission(request);
+            http_ask_admission(request);
         break;
     case EIO_ROUTE_GET:
-        prepare_get(http);
+        http_engine_prepare_get(http);
         eio_get_open(verdict->session, &http->get, now_ms);
         break;
     case EIO_ROUTE_POST:
@@ -451,7 +289,7 @@ static void look_at_post(struct http *http)
     if (cut)
         conn_close(http->conn, NET_CLOSE_CUT);
     else
-        send_answer(http, &answer, NULL);
+        http_engine_answer(http, &answer, NULL);
 }
 
 void http_engine_look(struct http *http)
@@ -464,17 +302,14 @@ void http_engine_look(struct http *http)
         buf_reset(&net->payload);
         if (eio_get_take(&http->get, &answer, &net->payload)) {
             http->kind = HTTP_OTHER;
-            send_answer(http, &answer, &net->payload);
+            http_engine_answer(http, &answer, &net->payload);
         }
         break;
     case HTTP_POST:
         look_at_post(http);
         break;
     case HTTP_ADMISSION:
-        if (http->admitted)
-            open_session(http);
-        else if (http->denied)
-            deny(http);
+        http_admission_look(http);
         break;
     case HTTP_OTHER:
         http_resume(http->conn);

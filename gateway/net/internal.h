@@ -12,9 +12,10 @@
  *   lws.c        libwebsockets: its context, its event loop operations, its callbacks
  *   net.c        the network: life, the turn, the timer
  *
- * A connection dies in conn_close() alone, which may be called anywhere: it detaches everything at
- * once and leaves the struct to the end of the turn. Whoever called out (engine, owner,
- * libwebsockets) looks at conn->state before it goes on.
+ * A connection dies in conn_close() alone: it detaches everything at once and leaves the struct to
+ * the end of the turn. It may be called anywhere but inside a callback of libwebsockets for the
+ * same connection. Whoever called out (engine, owner, libwebsockets) looks at conn->state before it
+ * goes on.
  */
 #ifndef CONFAB_NET_INTERNAL_H
 #define CONFAB_NET_INTERNAL_H
@@ -37,9 +38,10 @@
 #define NET_MAGIC 0x4e455430u
 #define CONN_MAGIC 0x434f4e4eu
 
-#define NET_READ_BYTES 65536 /* one read from a socket */
-#define NET_WRITE_BYTES \
-    65536 /* one write to a WebSocket: frames that wait are put together up to this */
+/* One read from a socket, one write to a WebSocket: frames that wait are put together up to this.
+ */
+#define NET_READ_BYTES 65536
+#define NET_WRITE_BYTES 65536
 
 struct lws;
 struct lws_context;

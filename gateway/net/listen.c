@@ -195,7 +195,8 @@ int net_listen(struct net *net, const char *address, enum net_role role,
     describe(fd, name);
     if (bound != NULL)
         memcpy(bound, name, sizeof(name));
-    log_info(net->log, "listening", LOG_S("address", name));
+    log_info(net->log, "listening", LOG_S("address", name),
+             LOG_S("role", role == NET_PUBLIC ? "public" : "admin"));
     return CONFAB_OK;
 }
 
