@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tests/unit/net/loopback.h"
 
@@ -570,6 +571,29 @@ static void test_connection_limit(void **state)
     peer_close(&peers[3]);
 }
 
+/* The system has no descriptor left: accepting pauses, and goes on by itself. */
+static void test_descriptors_run_out(void **state)
+{
+    struct loopback *loopback = *state;
+    struct rlimit before, none;
+    struct peer peer;
+    struct answer answer;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    peer_open(&peer, loopback);
+    peer_puts(&peer, "GET /who HTTP/1.1\r\nHost: a\r\n\r\n");
+    none = before;
+    none.rlim_cur = (rlim_t)peer.fd + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    while (net_counters(loopback->net)->accept_pauses == 0)
+        peer_expect_silence(&peer);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    peer_answer(&peer, &answer, false);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(net_counters(loopback->net)->accept_pauses, 1);
+    peer_close(&peer);
+}
+
 static void test_listening(void **state)
 {
     static const char *const bad[] = {"",      "127.0.0.1",    "127.0.0.1:", ":3000", "127.0.0.1:x",
@@ -615,6 +639,7 @@ int main(void)
         HASTY(test_body_deadline),
         CASE(test_idle_deadline),
         cmocka_unit_test_setup_teardown(test_connection_limit, setup_small, teardown),
+        CASE(test_descriptors_run_out),
         CASE(test_listening),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
