@@ -136,7 +136,7 @@ static enum options_status read_flags(struct option_run *run, int argc, char *co
         const char *value = arg[len] == '=' ? arg + len + 1 : NULL;
 
         if (strncmp(arg, "--", 2) != 0 || len == 2)
-            return options_fail(run, "unexpected argument '%s'", arg);
+            return options_fail(run, "unexpected argument '%s' (--help lists the options)", arg);
         if (len - 2 >= sizeof(name))
             return unknown_flag(run, arg);
         memcpy(name, arg + 2, len - 2);

@@ -171,7 +171,12 @@ enum options_status options_fail(struct option_run *run, const char *format, ...
     va_start(args, format);
     buf_printf(run->text, "%s: ", run->set->program);
     buf_vprintf(run->text, format, args);
-    buf_put_u8(run->text, '\n');
     va_end(args);
+    /* What was given is told back: on one line, and without orders to the terminal. */
+    for (size_t i = 0; i < run->text->len; i++) {
+        if (run->text->data[i] < 0x20 || run->text->data[i] == 0x7f)
+            run->text->data[i] = '?';
+    }
+    buf_put_u8(run->text, '\n');
     return OPTIONS_BAD;
 }
