@@ -30,10 +30,12 @@ function launch(command, args, options = {}) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   running.add(child);
   child.output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8');
-    stream.on('data', (text) => {
+  child.said = { stdout: '', stderr: '' };
+  for (const stream of ['stdout', 'stderr']) {
+    child[stream].setEncoding('utf8');
+    child[stream].on('data', (text) => {
       child.output += text;
+      child.said[stream] += text;
       child.emit('text');
     });
   }
@@ -186,7 +188,7 @@ export class Redis {
 export async function runToEnd(binary, args, { env = {}, ms = 10000 } = {}) {
   const child = launch(join(binaries, binary), args, { env: { ...process.env, ...env } });
   const end = await within(child.ended, ms, binary);
-  return { ...end, output: child.output };
+  return { ...end, output: child.output, ...child.said };
 }
 
 // Asks again and again until the answer is truthy.
