@@ -11,6 +11,8 @@
 #include "common/mem.h"
 #include "gateway/app/gateway.h"
 
+#define DESCRIPTORS_MAX ((rlim_t)1 << 20)
+
 static const struct confab_app chat_app = {.name = "confab-gateway"};
 
 /* The chat's options mean nothing to a program with an application of its own. */
@@ -62,12 +64,17 @@ static int read_options(int argc, char **argv, const struct confab_app *app,
     return status;
 }
 
-/* One connection is one descriptor: take as many as the system gives. */
-static void raise_descriptors(void)
+/* One connection is one descriptor: take as many as the system gives. Some containers are given a
+ * thousand million, for which libwebsockets, with a table of that length in mind, falls back to
+ * 2560. */
+static void set_descriptors(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    rlim_t wanted = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
+    if (limit.rlim_cur != wanted) {
+        limit.rlim_cur = wanted;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
 }
@@ -109,7 +116,7 @@ static int account_for_objects(int status)
 static int run_with(struct options *options, const struct confab_app *app)
 {
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptors();
+    set_descriptors();
     struct event_base *base = event_base_new();
     if (base == NULL)
         return GATEWAY_EXIT_INTERNAL;
