@@ -249,5 +249,6 @@ bool lws_glue_write(struct ws *ws, const uint8_t *bytes, size_t length_bytes)
 
 bool lws_glue_is_full(const struct ws *ws)
 {
-    return lws_partial_buffered(ws->wsi) != 0;
+    /* Whenever it keeps something, it waits for room. */
+    return ws->lws_waits && lws_partial_buffered(ws->wsi) != 0;
 }
