@@ -1,0 +1,186 @@
+// What surrounds the sessions: pages of other origins, files, and proxies in front.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, afterEach, before, describe, test } from 'node:test';
+
+import { Gateway } from './lib/processes.js';
+import { Polling, Wire, cutAll, engine, once, request, upgrade } from './lib/raw.js';
+
+const client = new URL('../../web/client/', import.meta.url);
+
+let gateway;
+before(async () => {
+  gateway = await Gateway.start();
+});
+afterEach(cutAll);
+after(() => gateway?.stop());
+
+async function withGateway(args, act) {
+  const own = await Gateway.start(args);
+  try {
+    await act(own);
+  } finally {
+    cutAll();
+    await own.stop();
+  }
+}
+
+// Of an answer, the headers that matter to CORS.
+function cors({ headers }) {
+  const names = Object.keys(headers).filter((name) => name.startsWith('access-control-') || name === 'vary');
+  return Object.fromEntries(names.map((name) => [name.replace('access-control-', ''), headers[name]]));
+}
+
+describe('pages of other origins', () => {
+  const METHODS = 'GET,HEAD,PUT,PATCH,POST,DELETE';
+  const ask = (to, method, origin, more = {}) => once(to, method, engine('polling'), { headers: { Origin: origin, ...more } });
+  const preflight = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type,x-foo' };
+  const socket = async (to, origin) =>
+    (await upgrade(to, engine('websocket'), { headers: { Origin: origin } })).answer.status;
+
+  test('by default: no header of CORS at all, a preflight is refused, and so is a WebSocket', async () => {
+    assert.deepEqual(cors(await ask(gateway, 'GET', 'http://x.y')), {});
+    const answer = await ask(gateway, 'OPTIONS', 'http://x.y', preflight);
+    assert.deepEqual([answer.status, answer.body, cors(answer)], [400, '{"code":2,"message":"Bad handshake method"}', {}]);
+    assert.equal(await socket(gateway, 'http://x.y'), 400);
+  });
+
+  test('*: everybody, on errors too', async () => {
+    await withGateway(['--cors-origins', '*'], async (own) => {
+      const answer = await ask(own, 'OPTIONS', 'http://x.y', preflight);
+      assert.deepEqual([answer.status, answer.headers['content-length']], [204, '0']);
+      assert.deepEqual(cors(answer), {
+        'allow-origin': '*', 'allow-methods': METHODS, vary: 'Access-Control-Request-Headers', 'allow-headers': 'content-type,x-foo' });
+      assert.deepEqual(cors(await ask(own, 'OPTIONS', undefined)),
+        { 'allow-origin': '*', 'allow-methods': METHODS, vary: 'Access-Control-Request-Headers' });
+      assert.deepEqual(cors(await ask(own, 'GET', 'http://x.y')), { 'allow-origin': '*' });
+      const polling = await Polling.joined(own);
+      const all = [await polling.post('3'), await polling.post('2'), await polling.post('3'), await ask(own, 'POST', 'http://x.y'),
+        await once(own, 'GET', '/socket.io/')];
+      assert.deepEqual(all.map(({ status }) => status), [200, 200, 400, 400, 400]);
+      for (const one of all) assert.deepEqual(cors(one), { 'allow-origin': '*' });
+      assert.equal(await socket(own, 'http://x.y'), 101);
+    });
+  });
+
+  test('one origin: told to all, browsers do the rest; WebSockets are held to it by the gateway', async () => {
+    await withGateway(['--cors-origins', 'https://app.example'], async (own) => {
+      for (const origin of ['https://app.example', 'http://foreign.example', undefined]) {
+        assert.deepEqual(cors(await ask(own, 'GET', origin)), { 'allow-origin': 'https://app.example', vary: 'Origin' });
+      }
+      const answer = await ask(own, 'OPTIONS', 'https://app.example', preflight);
+      assert.deepEqual([answer.status, cors(answer)['allow-origin']], [204, 'https://app.example']);
+      assert.match(cors(answer).vary, /^Origin, Access-Control-Request-Headers$|^Access-Control-Request-Headers, Origin$/);
+      assert.equal(await socket(own, 'https://app.example'), 101);
+      assert.equal(await socket(own, 'https://app.example.evil'), 400);
+      assert.equal(await socket(own, 'http://localhost'), 101, 'the own host still may');
+    });
+  });
+
+  test('several: the matching one is told, for others nothing but Vary; nobody is refused by HTTP', async () => {
+    await withGateway(['--cors-origins', 'https://a.example,http://b.example:8080'], async (own) => {
+      for (const origin of ['https://a.example', 'http://b.example:8080']) {
+        assert.deepEqual(cors(await ask(own, 'GET', origin)), { 'allow-origin': origin, vary: 'Origin' });
+        assert.equal(await socket(own, origin), 101);
+      }
+      for (const origin of ['http://b.example', 'https://a.example:8443', 'null', undefined]) {
+        const answer = await ask(own, 'GET', origin);
+        assert.deepEqual([answer.status, cors(answer)], [200, { vary: 'Origin' }], origin);
+      }
+      assert.equal(await socket(own, 'http://b.example'), 400);
+      assert.equal(await socket(own, undefined), 101, 'no browser, no page');
+    });
+  });
+});
+
+describe('files', () => {
+  const bundles = ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js', 'socket.io.msgpack.min.js'];
+
+  test('the client bundles and their maps, as npm has them', async () => {
+    const version = (await readFile(new URL('VERSION', client), 'utf8')).trim();
+    for (const name of [...bundles, ...bundles.map((bundle) => `${bundle}.map`)]) {
+      const answer = await once(gateway, 'GET', `/socket.io/${name}?v=2`, { ms: 5000 });
+      assert.equal(answer.status, 200, name);
+      assert.equal(answer.headers['content-type'], name.endsWith('.map') ? 'application/json' : 'application/javascript; charset=utf-8');
+      assert.deepEqual([answer.headers.etag, answer.headers['cache-control']], [`"${version}"`, 'public, max-age=0']);
+      assert.equal(answer.body, await readFile(new URL(name, client), 'utf8'), name);
+    }
+  });
+
+  test('who has it already gets 304 and no body; a HEAD no body either', async () => {
+    const wire = await Wire.open(gateway);
+    for (const path of ['/socket.io/socket.io.js', '/', '/main.js']) {
+      const { headers } = await wire.ask('GET', path);
+      for (const have of [headers.etag, `W/${headers.etag}`, `"other", ${headers.etag}`, '*']) {
+        const answer = await wire.ask('GET', path, { headers: { 'If-None-Match': have } });
+        assert.deepEqual([answer.status, answer.headers.etag], [304, headers.etag], `${path} ${have}`);
+      }
+      assert.equal((await wire.ask('GET', path, { headers: { 'If-None-Match': '"other"' } })).status, 200);
+      const head = await wire.ask('HEAD', path);
+      assert.deepEqual([head.status, head.headers['content-length']], [200, headers['content-length']]);
+    }
+  });
+
+  test('the page, its parts, and nothing else', async () => {
+    const wire = await Wire.open(gateway);
+    for (const [path, type] of [['/', 'text/html; charset=utf-8'], ['/index.html', 'text/html; charset=utf-8'],
+      ['/main.js', 'application/javascript; charset=utf-8'], ['/chat.css', 'text/css; charset=utf-8']]) {
+      const answer = await wire.ask('GET', path);
+      assert.deepEqual([answer.status, answer.headers['content-type']], [200, type], path);
+    }
+    for (const path of ['/main.js/', '//main.js', '/MAIN.JS', '/%6dain.js', '/main.js%00', '/../page/main.js', '/..', '/.',
+      '/%2e%2e/client/VERSION', '/..%2f..%2fetc/passwd', '/etc/passwd', '/.git/config', '/client/VERSION', '/favicon.ico']) {
+      const answer = await wire.ask('GET', path);
+      assert.deepEqual([answer.status, answer.body], [404, 'Not found\n'], path);
+    }
+    assert.equal((await once(gateway, 'POST', '/', { body: 'x=1' })).status, 404);
+    for (const name of ['VERSION', 'LICENSE', 'socket.io.js.gz', '../socket.io/socket.io.js', 'SOCKET.IO.JS']) {
+      assert.equal((await wire.ask('GET', `/socket.io/${name}`)).body, '{"code":0,"message":"Transport unknown"}', name);
+    }
+    assert.equal((await wire.ask('POST', '/socket.io/socket.io.js')).status, 400);
+  });
+});
+
+describe('proxies', () => {
+  const ROUTES = ['/', '/socket.io/socket.io.js', '/healthz', '/nothing', '/socket.io/', engine('polling'), engine('polling', '&sid=x')];
+
+  test('a trusted one learns the node from every answer, and does not get at /metrics', async () => {
+    await withGateway(['--trusted-proxies', '127.0.0.0/8,fd00::/8', '--node-tag', 'n0de1', '--listen', '[::1]:0'], async (own) => {
+      for (const route of ROUTES) assert.equal((await once(own, 'GET', route)).headers['x-node'], 'n0de1', route);
+      const polling = await Polling.open(own);
+      assert.match(polling.sid, /^n0de1\./);
+      for (const answer of [await polling.post('40'), await polling.get(), await polling.post('2'), await polling.get(),
+        (await upgrade(own, engine('websocket'))).answer, (await upgrade(own, engine('websocket', '&sid=x'))).answer]) {
+        assert.equal(answer.headers['x-node'], 'n0de1', `${answer.status}`);
+      }
+      assert.equal((await once(own, 'GET', '/metrics')).status, 404);
+      const [, port] = /\[::1\]:(\d+)/.exec(own.output);
+      const direct = await once({ host: '::1', port }, 'GET', engine('polling'));
+      assert.deepEqual([direct.status, direct.headers['x-node']], [200, undefined], 'to others the node says nothing');
+    });
+  });
+
+  test('others are not told the node, and what they say of themselves is not believed', async () => {
+    for (const route of ROUTES) assert.equal((await once(gateway, 'GET', route)).headers['x-node'], undefined, route);
+    assert.equal((await once(gateway, 'GET', '/metrics')).status, 200);
+    // A proxy on this machine that nobody declared: its clients are not from here.
+    for (const name of ['X-Forwarded-For', 'Forwarded']) {
+      assert.equal((await once(gateway, 'GET', '/metrics', { headers: { [name]: '127.0.0.1' } })).status, 404, name);
+    }
+  });
+
+  test('one connection of a proxy carries the requests of many sessions', async () => {
+    const wire = await Wire.open(gateway);
+    const sids = [];
+    for (let i = 0; i < 5; i++) sids.push(JSON.parse((await wire.ask('GET', engine('polling'))).body.slice(1)).sid);
+    wire.send(Buffer.concat(sids.flatMap((sid) => [
+      request('POST', engine('polling', `&sid=${sid}`), { body: '40' }), request('GET', engine('polling', `&sid=${sid}`))])));
+    const names = new Set();
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await wire.response()).body, 'ok');
+      names.add(JSON.parse((await wire.response()).body.slice(2)).sid);
+    }
+    assert.equal(names.size, 5);
+  });
+});
