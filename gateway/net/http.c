@@ -21,6 +21,7 @@ struct http *http_new(struct conn *conn, const struct address *peer)
 
     http->conn = conn;
     http->peer = *peer;
+    http->is_proxied = address_list_has(&conn->net->proxies, peer);
     buf_init(&http->in, WAITING_MAX_BYTES + NET_READ_BYTES);
     buf_init(&http->body, conn->net->max_payload_bytes);
     buf_init(&http->out, SIZE_MAX / 2); /* one answer: bounded by who made it */

@@ -89,6 +89,8 @@ static void compose_head(struct http *http, const struct net_response *response)
         buf_puts(text, response->headers);
     if (http->lines != NULL)
         buf_puts(text, http->lines);
+    if (http->is_proxied && net->node_line != NULL)
+        buf_puts(text, net->node_line);
     buf_puts(text, date_line(net));
     buf_puts(text, http->keep_alive ? net->keep_alive_line : "Connection: close\r\n");
     buf_puts(text, "\r\n");

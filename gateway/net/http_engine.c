@@ -211,8 +211,6 @@ static void add_cors(struct http *http, const struct http_head *head)
     struct net *net = http->conn->net;
 
     buf_reset(&net->lines);
-    if (http->lines != NULL)
-        buf_puts(&net->lines, http->lines);
     origin_add_headers(&net->origins, http_head_get(head, "origin"), &net->lines);
     free(http->lines);
     http->lines = net->lines.len > 0 ? xstrdup(buf_text(&net->lines)) : NULL;

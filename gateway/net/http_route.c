@@ -3,7 +3,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/mem.h"
 #include "gateway/net/internal.h"
 
 /* Fills in the client as the trusted proxies tell it; what others say of themselves is not
@@ -18,8 +17,7 @@ static void find_client(struct net_request *request)
     size_t count = 0;
 
     request->client = *peer;
-    request->proxied = address_list_has(&net->proxies, peer);
-    if (request->proxied) {
+    if (request->conn->http->is_proxied) {
         for (unsigned i = 0; i < head->header_count; i++) {
             if (strcmp(head->headers[i].name, "x-forwarded-for") == 0)
                 forwarded[count++] = head->headers[i].value;
@@ -85,8 +83,6 @@ void http_route(struct conn *conn, struct http_head *head)
 
     begin(http, head);
     find_client(&request);
-    if (request.proxied && net->node_line != NULL)
-        http->lines = xstrdup(net->node_line);
     if (conn->role == NET_PUBLIC) {
         if (net->files != NULL && net_files_serve(net->files, &request))
             return;
@@ -130,7 +126,7 @@ enum net_role net_request_role(const struct net_request *request)
 
 bool net_request_from_here(const struct net_request *request)
 {
-    return address_is_loopback(&request->conn->http->peer) && !request->proxied &&
+    return address_is_loopback(&request->conn->http->peer) && !request->conn->http->is_proxied &&
            http_head_get(request->head, "x-forwarded-for") == NULL &&
            http_head_get(request->head, "forwarded") == NULL;
 }

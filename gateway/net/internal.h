@@ -173,6 +173,7 @@ struct http {
     bool wants_ws : 1;
     bool admitted : 1;
     bool denied : 1;
+    bool is_proxied : 1;  /* the peer is a trusted proxy */
     uint8_t close_reason; /* enum net_close_reason, when it ends after the answer */
 
     struct address peer;
@@ -207,7 +208,6 @@ struct net_request {
     struct http_head *head;
     struct address client;
     char address[ADDRESS_TEXT_BYTES];
-    bool proxied; /* the peer is a trusted proxy */
     bool secure;
     bool answered;
 };

@@ -34,8 +34,8 @@ bool ws_accept(struct conn *conn)
     ws->eio.carrier.wake = wake;
     ws->close_reason = NET_CLOSE_RESET;
     buf_reset(&net->lines);
-    if (http->lines != NULL)
-        buf_puts(&net->lines, http->lines);
+    if (http->is_proxied && net->node_line != NULL)
+        buf_puts(&net->lines, net->node_line);
     if (http->ws_protocol != NULL)
         buf_printf(&net->lines, "Sec-WebSocket-Protocol: %s\r\n", http->ws_protocol);
     memcpy(key, http->ws_key, sizeof(key));

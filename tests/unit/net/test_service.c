@@ -309,6 +309,10 @@ static void test_behind_a_proxy(void **state)
     peer_answer(&peer, &answer, false);
     assert_string_equal(answer.body, "192.0.2.9 0 0 -");
     assert_true(answer_has(&answer, "X-Node: abc"));
+    peer_puts(&peer, "nonsense\r\n\r\n");
+    peer_answer(&peer, &answer, false);
+    assert_int_equal(answer.status, 400);
+    assert_true(answer_has(&answer, "X-Node: abc"));
     peer_close(&peer);
     peer_open(&peer, loopback);
     peer_ask_ws(&peer, WEBSOCKET, "X-Forwarded-For: 192.0.2.8\r\n");
