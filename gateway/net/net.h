@@ -14,9 +14,10 @@
  *         net_turn(net);
  *     }
  *
- * Nothing is written to a client before net_turn(): the answers and frames of a turn leave
- * together. net keeps its own timer in the loop, for its deadlines and for the engine's, so the
- * loop wakes up in time. All calls come from the loop's thread.
+ * What the engine has for clients (frames, answers of polling) leaves in net_turn(), all of a turn
+ * together; other answers are written when they are made. net keeps its own timer in the loop, for
+ * its deadlines and for the engine's, so the loop wakes up in time. All calls come from the loop's
+ * thread.
  *
  * Before net_new(): SIGPIPE ignored, and the limit on descriptors raised to what it shall be (the
  * WebSocket tables are sized by it).
