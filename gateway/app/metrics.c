@@ -19,6 +19,10 @@ void gateway_init_metrics(struct gateway *gateway)
         codes[i] = chat_code_label((enum chat_code)i);
     metrics_set_labels(m, METRIC_SESSIONS_CLOSED, reasons, EIO_CLOSE_REASON_COUNT);
     metrics_set_labels(m, METRIC_CHAT_REFUSED, codes, CHAT_CODE_COUNT);
+    const char *closes[NET_CLOSE_REASON_COUNT];
+    for (int i = 0; i < NET_CLOSE_REASON_COUNT; i++)
+        closes[i] = net_close_label((enum net_close_reason)i);
+    metrics_set_labels(m, METRIC_TCP_CLOSED, closes, NET_CLOSE_REASON_COUNT);
     metrics_set(m, METRIC_START_TIME, clock_wall_ms() * 1000);
 }
 
@@ -52,6 +56,9 @@ static void collect_net(struct gateway *gateway)
     metrics_set(m, METRIC_TCP_CONNECTIONS, (int64_t)c->connections_now);
     metrics_set(m, METRIC_TCP_ACCEPTED, (int64_t)c->accepted);
     metrics_set(m, METRIC_ACCEPT_PAUSES, (int64_t)c->accept_pauses);
+    metrics_set(m, METRIC_ORIGINS_REFUSED, (int64_t)c->origins_refused);
+    for (uint32_t i = 0; i < NET_CLOSE_REASON_COUNT; i++)
+        metrics_set_label(m, METRIC_TCP_CLOSED, i, (int64_t)c->closed[i]);
     for (uint32_t i = 1; i < 6; i++)
         metrics_set_label(m, METRIC_HTTP_REQUESTS, i - 1, (int64_t)c->answers[i]);
     for (uint32_t i = 0; i < NET_REFUSAL_CODES; i++)
