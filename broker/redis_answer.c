@@ -124,12 +124,19 @@ static void send_answer(struct redis_job *job)
 }
 
 /* True when the list is at its end. */
+static bool run_items(struct redis_job *job)
+{
+    for (unsigned i = 0; i < ITEMS_BETWEEN_LOOKS; i++)
+        if (!next_item(job))
+            return true;
+    return false;
+}
+
 static bool run_slice(struct redis_job *job, int64_t until_us)
 {
     do {
-        for (unsigned i = 0; i < ITEMS_BETWEEN_LOOKS; i++)
-            if (!next_item(job))
-                return true;
+        if (run_items(job))
+            return true;
     } while (clock_mono_us() < until_us);
     return false;
 }
@@ -193,6 +200,11 @@ void redis_answer_list(struct redis *redis, struct broker_namespace *nsp,
                                                                   : WIRE_LIST_SOCKETS);
     list_init(&job->link);
     list_add_tail(&redis->jobs, &job->link);
-    redis->job_count++;
-    event_add(redis->jobs_turn, &next_turn);
+    /* A short answer to somebody who is alone is given at once. */
+    if (++redis->job_count > 1 || !run_items(job)) {
+        event_add(redis->jobs_turn, &next_turn);
+        return;
+    }
+    send_answer(job);
+    job_free(job);
 }
