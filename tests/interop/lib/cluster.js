@@ -1,0 +1,35 @@
+// Gateways and Node servers on one Redis, all started for one test and ended by it.
+
+import { Peer } from './peer.js';
+import { Gateway, Redis } from './processes.js';
+
+export class Cluster {
+  // `peers`: one set of Peer's options for each Node server. `redis`: one that is there already, and stays.
+  static async start({ gateways = 2, args = [], binary = 'confab-gateway', peers = [], redis } = {}) {
+    const cluster = new Cluster();
+    cluster.args = args;
+    cluster.binary = binary;
+    cluster.ownRedis = !redis;
+    cluster.redis = redis ?? (await Redis.start());
+    cluster.gateways = await Promise.all(Array.from({ length: gateways }, () => cluster.another()));
+    cluster.peers = await Promise.all(peers.map((options) => Peer.start(cluster.redis.url, options)));
+    return cluster;
+  }
+
+  // One more gateway like the others, ready; the caller puts it in `gateways` if the cluster is to end it.
+  async another(more = []) {
+    const gateway = await Gateway.start(['--redis', this.redis.url, ...this.args, ...more], { binary: this.binary });
+    return gateway.ready();
+  }
+
+  get servers() {
+    return [...this.gateways, ...this.peers];
+  }
+
+  // The gateways have to end cleanly, whatever happened to them.
+  async stop() {
+    const ends = await Promise.allSettled([...this.gateways, ...this.peers].map((server) => server.stop()));
+    if (this.ownRedis) await this.redis.stop();
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+}
