@@ -242,13 +242,22 @@ void ws_receive(struct ws *ws, const char *bytes, size_t length_bytes, bool firs
     ws->message = NULL;
 }
 
+/* RFC 6455, 7.4: the codes that a close frame may carry. */
+static bool may_be_sent(const uint8_t code_bytes[2])
+{
+    unsigned code = (unsigned)code_bytes[0] << 8 | code_bytes[1];
+
+    return (code >= 1000 && code <= 1014 && (code < 1004 || code > 1006)) ||
+           (code >= 3000 && code <= 4999);
+}
+
 /* lws answers the close frame of a client with the same; what it would not mind is refused here. */
 bool ws_peer_close(struct ws *ws, const char *body, size_t length_bytes)
 {
     enum ws_close_code code = WS_CLOSE_NONE;
     uint8_t frame[4];
 
-    if (length_bytes == 1)
+    if (length_bytes == 1 || (length_bytes > 1 && !may_be_sent((const uint8_t *)body)))
         code = WS_CLOSE_PROTOCOL;
     else if (length_bytes > 2 && !utf8_valid(body + 2, length_bytes - 2))
         code = WS_CLOSE_TEXT;
