@@ -120,7 +120,8 @@ static void finish(struct http *http)
         return;
     }
     http->phase = HTTP_HEAD;
-    conn_want(conn, EV_READ);
+    /* What waits goes first: together with new bytes it could be more than there is room for. */
+    conn_want(conn, http->in.len > 0 ? 0 : EV_READ);
     conn_arm(conn, NET_TIMEOUT_IDLE);
     if (http->in.len > 0)
         conn_mark(conn);
