@@ -188,8 +188,6 @@ static void on_deadline(int fd, short what, void *user)
     (void)fd;
     (void)what;
     struct gateway *gateway = user;
-    int64_t late_ms = clock_mono_ms() - gateway->deadline_at_ms;
-    metrics_observe_us(&gateway->metrics, METRIC_LOOP_LAG, late_ms * 1000);
     gateway->deadline_at_ms = INT64_MAX;
 }
 
@@ -239,6 +237,7 @@ static int build(struct gateway *gateway)
     if (status != CONFAB_OK)
         return status;
     gateway->deadline = event_new(gateway->base, -1, 0, on_deadline, gateway);
+    gateway_watch_lag(gateway);
     return CONFAB_OK;
 }
 
@@ -318,6 +317,8 @@ void gateway_free(struct gateway **owner)
     net_files_free(&gateway->files);
     if (gateway->deadline != NULL)
         event_free(gateway->deadline);
+    if (gateway->lag != NULL)
+        event_free(gateway->lag);
     metrics_fini(&gateway->metrics);
     rng_fini(&gateway->rng);
     struct option_set set = options_gateway(gateway->app->name);

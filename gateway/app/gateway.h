@@ -56,6 +56,8 @@ struct gateway {
     struct chat *chat;      /* NULL without it */
     struct event *deadline; /* the server's and the broker's next */
     int64_t deadline_at_ms;
+    struct event *lag; /* rings at even times, to see how late the loop is for it */
+    int64_t lag_at_us;
     bool set_up; /* the application's handlers are there */
     bool ready;  /* it has a tag and accepts: the first contact with Redis was made */
     enum drain_state drain;
@@ -84,6 +86,7 @@ void gateway_drain(struct gateway *gateway, bool at_once);
 void gateway_on_http(void *user, struct net_request *request);
 void gateway_init_metrics(struct gateway *gateway);
 void gateway_collect_metrics(struct gateway *gateway);
+void gateway_watch_lag(struct gateway *gateway);
 void gateway_drain_advance(struct gateway *gateway, int64_t now_ms);
 int64_t gateway_drain_deadline(const struct gateway *gateway);
 int gateway_load_files(struct gateway *gateway);

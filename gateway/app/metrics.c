@@ -2,6 +2,8 @@
  * Each room counts for itself; this brings their counters into the one table when somebody asks for
  * it.
  */
+#include <event2/event.h>
+
 #include "broker/redis.h"
 #include "common/clock.h"
 #include "gateway/app/gateway.h"
@@ -25,6 +27,34 @@ void gateway_init_metrics(struct gateway *gateway)
     metrics_set_labels(m, METRIC_TCP_CLOSED, closes, NET_CLOSE_REASON_COUNT);
     metrics_set(m, METRIC_START_TIME, clock_wall_ms() * 1000);
 }
+
+/* ---- how late the loop is ---- */
+
+#define LAG_INTERVAL_US 500000
+
+static void arm_lag(struct gateway *gateway)
+{
+    struct timeval wait = {0, LAG_INTERVAL_US};
+    gateway->lag_at_us = clock_mono_us() + LAG_INTERVAL_US;
+    event_add(gateway->lag, &wait);
+}
+
+static void on_lag(int fd, short what, void *user)
+{
+    (void)fd;
+    (void)what;
+    struct gateway *gateway = user;
+    metrics_observe_us(&gateway->metrics, METRIC_LOOP_LAG, clock_mono_us() - gateway->lag_at_us);
+    arm_lag(gateway);
+}
+
+void gateway_watch_lag(struct gateway *gateway)
+{
+    gateway->lag = event_new(gateway->base, -1, 0, on_lag, gateway);
+    arm_lag(gateway);
+}
+
+/* ---- counters ---- */
 
 static void collect_engine(struct gateway *gateway)
 {
