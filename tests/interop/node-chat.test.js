@@ -1,13 +1,15 @@
 // The chat beside Node servers that come and go: what Node sees of it, and that neither side disturbs the other.
 
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 
-import { ask, closeAll, connect, heard, logIn, settled } from './lib/clients.js';
+import { ask, closeAll, closeLeftovers, connect, heard, logIn, settled } from './lib/clients.js';
 import { Cluster } from './lib/cluster.js';
 import { growth } from './lib/counts.js';
 import { Peer, connectRedis, disconnectRedis, subscribers } from './lib/peer.js';
 import { eventually } from './lib/processes.js';
+
+after(closeLeftovers);
 
 const events = (socket, name) => socket.log.filter(([event]) => event === name).map(([, ...args]) => args);
 const logs = (...sockets) => sockets.map(({ log }) => log.map(([event, what]) => [event, what?.message ?? what]));

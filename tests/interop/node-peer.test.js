@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { Emitter } from '@socket.io/redis-emitter';
 
-import { ask, closeAll, connect, heard, transports } from './lib/clients.js';
+import { ask, closeAll, closeLeftovers, connect, heard, transports } from './lib/clients.js';
 import { Cluster } from './lib/cluster.js';
 import { Crowd } from './lib/crowd.js';
 import { connectRedis, disconnectRedis, subscribers } from './lib/peer.js';
@@ -29,6 +29,7 @@ before(async () => {
   admin = await connectRedis(redis.url);
 });
 after(async () => {
+  closeLeftovers();
   disconnectRedis(admin);
   await redis.stop();
 });

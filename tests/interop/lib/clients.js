@@ -17,10 +17,13 @@ export async function connect(url, options = {}) {
   return socket;
 }
 
+const opened = new Set();
+
 export function open(url, options = {}) {
   const socket = io(url, { forceNew: true, reconnection: false, timeout: WAIT_MS, ...options });
   socket.log = [];
   socket.onAny((...event) => socket.log.push(event));
+  opened.add(socket);
   return socket;
 }
 
@@ -67,5 +70,13 @@ export async function logIn(url, name, options) {
 }
 
 export function closeAll(...sockets) {
-  for (const socket of sockets) socket.disconnect();
+  for (const socket of sockets) {
+    socket.disconnect();
+    opened.delete(socket);
+  }
+}
+
+// For after(): what failed tests left open would keep the process from ending.
+export function closeLeftovers() {
+  closeAll(...opened);
 }

@@ -11,8 +11,15 @@ export class Cluster {
     cluster.binary = binary;
     cluster.ownRedis = !redis;
     cluster.redis = redis ?? (await Redis.start());
-    cluster.gateways = await Promise.all(Array.from({ length: gateways }, () => cluster.another()));
-    cluster.peers = await Promise.all(peers.map((options) => Peer.start(cluster.redis.url, options)));
+    cluster.gateways = [];
+    cluster.peers = [];
+    try {
+      cluster.gateways = await Promise.all(Array.from({ length: gateways }, () => cluster.another()));
+      cluster.peers = await Promise.all(peers.map((options) => Peer.start(cluster.redis.url, options)));
+    } catch (error) {
+      await cluster.stop().catch(() => {});
+      throw error;
+    }
     return cluster;
   }
 

@@ -146,8 +146,10 @@ export class Gateway {
 }
 
 export class Redis {
-  static async start({ port } = {}) {
+  // `keeps`: what it knew is there again when it is run after kill().
+  static async start({ port, keeps = false } = {}) {
     const redis = new Redis();
+    redis.keeps = keeps;
     redis.port = port ?? (await freePort());
     redis.url = `redis://127.0.0.1:${redis.port}`;
     redis.directory = await mkdtemp(join(tmpdir(), 'confab-redis-'));
@@ -155,11 +157,11 @@ export class Redis {
     return redis;
   }
 
-  // Also starts it again after kill(): empty, for nothing is kept on disk.
+  // Also starts it again after kill(): empty, unless it keeps everything on disk.
   async run() {
     this.child = launch('redis-server', [
-      '--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
-      '--dir', this.directory,
+      '--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', this.keeps ? 'yes' : 'no',
+      '--appendfsync', 'always', '--dir', this.directory,
     ]);
     await printed(this.child, /Ready to accept connections/);
   }
