@@ -33,11 +33,23 @@ static bool is_full(const struct net *net)
     return net->counters.connections_now >= net->max_connections;
 }
 
+/* The limit is for clients: health checks and whoever looks at the metrics of a full node come from
+ * the descriptors kept in reserve. */
+static bool is_limited(const struct listener *listener)
+{
+    return listener->role == NET_PUBLIC && is_full(listener->net);
+}
+
 /* Accepting stops; listen_resume() starts it again when a connection ends, or at the given time. */
 static void pause_accepting(struct net *net, int64_t again_at_ms, const char *why, int number)
 {
     LIST_FOREACH(it, &net->listeners)
-    event_del(&container_of(it, struct listener, link)->event);
+    {
+        struct listener *listener = container_of(it, struct listener, link);
+
+        if (number != 0 || is_limited(listener))
+            event_del(&listener->event);
+    }
     net->accept_paused = true;
     net->accept_again_at_ms = again_at_ms;
     net->counters.accept_pauses++;
@@ -48,12 +60,19 @@ static void pause_accepting(struct net *net, int64_t again_at_ms, const char *wh
 
 void listen_resume(struct net *net)
 {
-    if (!net->accept_paused || is_full(net) || net->now_ms < net->accept_again_at_ms)
+    if (!net->accept_paused || net->now_ms < net->accept_again_at_ms)
+        return;
+    LIST_FOREACH(it, &net->listeners)
+    {
+        struct listener *listener = container_of(it, struct listener, link);
+
+        if (!is_limited(listener))
+            event_add(&listener->event, NULL);
+    }
+    if (is_full(net))
         return;
     net->accept_paused = false;
     net->accept_again_at_ms = TIMERQ_NEVER;
-    LIST_FOREACH(it, &net->listeners)
-    event_add(&container_of(it, struct listener, link)->event, NULL);
 }
 
 static bool is_exhaustion(int number)
@@ -74,7 +93,7 @@ static void on_acceptable(evutil_socket_t listening, short events, void *user)
         struct address peer;
         int fd;
 
-        if (is_full(net)) {
+        if (is_limited(listener)) {
             pause_accepting(net, net->now_ms, "max_connections", 0);
             return;
         }

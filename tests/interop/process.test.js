@@ -206,8 +206,9 @@ describe('addresses', () => {
     });
   });
 
-  test('beyond --max-connections nobody is refused: they wait', async () => {
-    await withGateway(['--max-connections', '2'], async (gateway) => {
+  test('beyond --max-connections nobody is refused: they wait; the administrator does not', async () => {
+    await withGateway(['--max-connections', '2', '--admin-listen', '127.0.0.1:0'], async (gateway) => {
+      const [, admin] = await gateway.printed(/listening address=(\S+) role=admin/);
       const wires = [];
       for (let i = 0; i < 2; i++) {
         wires.push(await Wire.open(gateway));
@@ -216,6 +217,7 @@ describe('addresses', () => {
       const third = await Wire.open(gateway);
       third.send('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
       assert.equal((await wires[0].ask('GET', '/healthz')).status, 200);
+      assert.equal((await fetch(`http://${admin}/metrics`)).status, 200);
       assert.equal(third.bytes.length, 0);
       wires[0].end();
       assert.equal((await third.response()).status, 200);
