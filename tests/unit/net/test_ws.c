@@ -190,7 +190,8 @@ static void test_close_by_client(void **state)
         {"\x0f\xa0", 2, "\x0f\xa0", 2},
         {"\x03\xed", 2, "\x03\xea", 2}, /* 1005 may not be sent */
         {"\x03\xee", 2, "\x03\xea", 2},
-        {"\x13\x88", 2, "\x13\x88", 2}, /* 5000: above what is registered */
+        {"\x13\x87", 2, "\x13\x87", 2}, /* 4999: the last that applications may use */
+        {"\x13\x88", 2, "\x03\xea", 2},
         {"\x03", 1, "\x03\xea", 2},
         {"\x03\xe8\xff", 3, "\x03\xef", 2},
     };
