@@ -158,10 +158,13 @@ int value_write_json(const struct confab_value *value, struct buf *out,
 /*
  * Replaces each {"_placeholder":true,"num":k} inside a value that nobody else holds by item k of
  * `attachments`. *value may itself be replaced. k out of range or not a number: CONFAB_EPARSE
- * ("illegal attachments"); a k that is not whole gives undefined, as in Node's decoder. After an
- * error the value is only good for being released.
+ * ("illegal attachments"); a k that is not whole gives undefined, as in Node's decoder. One
+ * attachment may stand in many places, and leaves again as so many: beyond most_places, or beyond
+ * most_bytes in all of them together, CONFAB_ELIMIT. After an error the value is only good for
+ * being released.
  */
-int value_fill_placeholders(struct confab_value **value, const struct confab_value *attachments);
+int value_fill_placeholders(struct confab_value **value, const struct confab_value *attachments,
+                            size_t most_places, size_t most_bytes);
 
 /* Longest text of a number in JavaScript's spelling, with room to spare. */
 #define VALUE_NUMBER_TEXT_BYTES 40

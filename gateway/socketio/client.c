@@ -162,7 +162,7 @@ static void refuse_connect(struct sio_client *client, const struct sio_packet *c
     confab_value_release(packet.data);
 }
 
-static void receive_connect(struct sio_client *client, struct sio_packet *packet, size_t bytes)
+static void receive_connect(struct sio_client *client, struct sio_packet *packet)
 {
     struct confab_server *server = client->server;
     struct confab_namespace *nsp = sio_namespace_find(server, packet->nsp, packet->nsp_bytes);
@@ -171,7 +171,7 @@ static void receive_connect(struct sio_client *client, struct sio_packet *packet
     } else if (client->unfinished >= server->config.max_namespaces) {
         sio_limit(server, SERVER_LIMIT_NAMESPACES);
         refuse_connect(client, packet, "Too many namespaces");
-    } else if (bytes > server->config.max_auth_bytes) {
+    } else if (packet->wire_bytes > server->config.max_auth_bytes) {
         sio_limit(server, SERVER_LIMIT_AUTH);
         refuse_connect(client, packet, "Too much auth data");
     } else {
@@ -182,13 +182,12 @@ static void receive_connect(struct sio_client *client, struct sio_packet *packet
     }
 }
 
-static void receive_for_socket(struct confab_socket *socket, struct sio_packet *packet,
-                               size_t bytes)
+static void receive_for_socket(struct confab_socket *socket, struct sio_packet *packet)
 {
     switch (packet->type) {
     case SIO_EVENT:
         if (packet->data != NULL)
-            sio_socket_event(socket, packet, bytes);
+            sio_socket_event(socket, packet);
         break;
     case SIO_ACK:
         sio_acks_receive(socket, packet);
@@ -210,15 +209,15 @@ static bool crossed_our_end(const struct sio_client *client, const struct sio_pa
            packet->type != SIO_CONNECT_ERROR;
 }
 
-static void receive(struct sio_client *client, struct sio_packet *packet, size_t bytes)
+static void receive(struct sio_client *client, struct sio_packet *packet)
 {
     struct confab_socket *socket = find_socket(client, packet->nsp, packet->nsp_bytes);
     if (packet->type == SIO_EVENT)
         client->server->counters.events_in++;
     if (socket != NULL)
-        receive_for_socket(socket, packet, bytes);
+        receive_for_socket(socket, packet);
     else if (packet->type == SIO_CONNECT)
-        receive_connect(client, packet, bytes);
+        receive_connect(client, packet);
     else if (!crossed_our_end(client, packet))
         protocol_error(client);
 }
@@ -258,7 +257,7 @@ static void on_message(void *user, struct eio_session *session, enum frame_kind 
     if (status == CONFAB_OK) {
         if (awaited)
             stop_watching(client);
-        receive(client, &packet, length_bytes);
+        receive(client, &packet);
         confab_value_release(packet.data);
     } else if (status == CONFAB_EPARTIAL) {
         watch_incomplete(client);

@@ -31,6 +31,7 @@ struct sio_packet {
     const char *nsp;
     size_t nsp_bytes;
     struct confab_value *data; /* NULL: none */
+    size_t wire_bytes;         /* of all messages it came in; what is written needs none */
 };
 
 /* connect, connect_error, disconnect, disconnecting, newListener, removeListener: never events. */
@@ -65,7 +66,8 @@ static inline bool sio_decoder_awaits(const struct sio_decoder *decoder)
  * the text had none. `data` is the caller's to release; `nsp` is borrowed, from `bytes` or from the
  * decoder, until the next call. CONFAB_EPARTIAL: more messages belong to it.
  * Errors: CONFAB_EPARSE; CONFAB_ELIMIT beyond SIO_ATTACHMENTS_MAX, SIO_NSP_MAX_BYTES, or
- * max_packet_bytes for text and attachments together. After an error only fini may follow.
+ * max_packet_bytes for text and attachments together. An attachment that the text names several
+ * times counts as so many, since it would leave as so many. After an error only fini may follow.
  */
 int sio_decode(struct sio_decoder *decoder, enum frame_kind kind, const char *bytes,
                size_t length_bytes, size_t max_packet_bytes, struct sio_packet *packet);

@@ -195,6 +195,7 @@ static int decode_text(struct sio_decoder *decoder, const char *bytes, size_t le
     struct cursor text = {bytes, length_bytes};
     bool binary = false;
     size_t attachments = 0;
+    packet->wire_bytes = length_bytes;
     int status = read_type(&text, packet, &binary);
     if (status == CONFAB_OK && binary)
         status = read_attachments(&text, &attachments);
@@ -211,14 +212,16 @@ static int decode_text(struct sio_decoder *decoder, const char *bytes, size_t le
 }
 
 /* The packet leaves whole; its namespace stays in `pending`, which the next call drops. */
-static int complete(struct sio_pending *pending, struct sio_packet *packet)
+static int complete(struct sio_pending *pending, size_t max_packet_bytes, struct sio_packet *packet)
 {
     if (pending->packet.data != NULL) {
-        int status = value_fill_placeholders(&pending->packet.data, pending->attachments);
+        int status = value_fill_placeholders(&pending->packet.data, pending->attachments,
+                                             SIO_ATTACHMENTS_MAX, max_packet_bytes);
         if (status != CONFAB_OK)
             return status;
     }
     *packet = pending->packet;
+    packet->wire_bytes = pending->bytes;
     pending->packet.data = NULL;
     return CONFAB_OK;
 }
@@ -234,7 +237,7 @@ static int decode_binary(struct sio_decoder *decoder, const char *bytes, size_t 
     confab_push(pending->attachments, confab_binary(bytes, length_bytes));
     pending->bytes += length_bytes;
     pending->missing--;
-    return pending->missing == 0 ? complete(pending, packet) : CONFAB_EPARTIAL;
+    return pending->missing == 0 ? complete(pending, max_packet_bytes, packet) : CONFAB_EPARTIAL;
 }
 
 int sio_decode(struct sio_decoder *decoder, enum frame_kind kind, const char *bytes,

@@ -240,8 +240,8 @@ enum sio_end {
 /* A CONNECT came. Takes auth, which may be NULL. Ends in sio_socket_run(). */
 void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
                     struct confab_value *auth);
-/* An event came; takes data. */
-void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet, size_t cost_bytes);
+/* An event came; its data is taken when it has to wait. */
+void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet);
 /* Does what can be done now: middleware, waiting events, the end. */
 void sio_socket_run(struct confab_socket *socket);
 /* The same at the end of the turn. */

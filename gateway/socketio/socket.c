@@ -24,11 +24,11 @@ struct sio_waiting {
     bool has_id;
 };
 
-static void push_waiting(struct confab_socket *socket, struct sio_packet *packet, size_t cost_bytes)
+static void push_waiting(struct confab_socket *socket, struct sio_packet *packet)
 {
     struct sio_waiting *item = xmalloc(sizeof(*item));
     item->data = packet->data;
-    item->cost_bytes = cost_bytes + sizeof(*item);
+    item->cost_bytes = packet->wire_bytes + sizeof(*item);
     item->id = packet->id;
     item->has_id = packet->has_id;
     packet->data = NULL;
@@ -235,11 +235,11 @@ void sio_socket_ready(struct confab_socket *socket)
         list_add_tail(&socket->nsp->server->ready, &socket->ready);
 }
 
-void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet, size_t cost_bytes)
+void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet)
 {
     if (socket->state != SIO_CONNECTED || socket->blocked || socket->running ||
         socket->waiting != NULL) {
-        push_waiting(socket, packet, cost_bytes);
+        push_waiting(socket, packet);
         return;
     }
     socket->running = true;

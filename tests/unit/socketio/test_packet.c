@@ -94,6 +94,43 @@ static void test_attachment_bytes(void **state)
     sio_decoder_fini(&decoder);
 }
 
+/* A text that names attachment 0 `places` times, and that attachment. */
+static int decode_shared(size_t places, size_t bytes, struct sio_packet *packet)
+{
+    static const char place[] = ",{\"_placeholder\":true,\"num\":0}";
+    char attachment[LIMIT_BYTES] = {0};
+    struct sio_decoder decoder;
+    struct buf text;
+    buf_init(&text, LIMIT_BYTES);
+    buf_puts(&text, "51-[\"a\"");
+    for (size_t i = 0; i < places; i++)
+        buf_puts(&text, place);
+    buf_puts(&text, "]");
+    sio_decoder_init(&decoder);
+    int status = sio_decode(&decoder, FRAME_TEXT, buf_text(&text), text.len, LIMIT_BYTES, packet);
+    assert_int_equal(status, CONFAB_EPARTIAL);
+    status = sio_decode(&decoder, FRAME_BINARY, attachment, bytes, LIMIT_BYTES, packet);
+    if (status == CONFAB_OK) {
+        assert_int_equal(packet->wire_bytes, text.len + bytes);
+        confab_value_release(packet->data);
+    }
+    sio_decoder_fini(&decoder);
+    buf_fini(&text);
+    return status;
+}
+
+/* Each place leaves again as an attachment of its own: so small a packet must not grow so large,
+ * nor into one that stock clients refuse. */
+static void test_one_attachment_in_many_places(void **state)
+{
+    (void)state;
+    struct sio_packet packet;
+    assert_int_equal(decode_shared(SIO_ATTACHMENTS_MAX, 1, &packet), CONFAB_OK);
+    assert_int_equal(decode_shared(SIO_ATTACHMENTS_MAX + 1, 1, &packet), CONFAB_ELIMIT);
+    assert_int_equal(decode_shared(4, LIMIT_BYTES / 4, &packet), CONFAB_OK);
+    assert_int_equal(decode_shared(5, LIMIT_BYTES / 4, &packet), CONFAB_ELIMIT);
+}
+
 static void test_decoder_goes_on(void **state)
 {
     (void)state;
@@ -281,10 +318,17 @@ static int nothing_lives(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_every_cut),        TEST(test_every_byte),          TEST(test_limits),
-        TEST(test_attachment_bytes), TEST(test_decoder_goes_on),     TEST(test_unanswerable_ids),
-        TEST(test_writing),          TEST(test_writing_attachments), TEST(test_writing_too_much),
+        TEST(test_every_cut),
+        TEST(test_every_byte),
+        TEST(test_limits),
+        TEST(test_attachment_bytes),
+        TEST(test_decoder_goes_on),
+        TEST(test_unanswerable_ids),
+        TEST(test_writing),
+        TEST(test_writing_attachments),
+        TEST(test_writing_too_much),
         TEST(test_numbers),
+        TEST(test_one_attachment_in_many_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

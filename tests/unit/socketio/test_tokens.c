@@ -396,6 +396,26 @@ static void test_pause_polling(void **state)
     peer_quiet(peer);
 }
 
+/* What a packet costs is all of its messages, not the last one. */
+static void test_pause_by_attachments(void **state)
+{
+    struct app *app = *state;
+    static const char head[] = "452-[\"note\",\"b\",{\"_placeholder\":true,\"num\":0},"
+                               "{\"_placeholder\":true,\"num\":1}]";
+    char *large = xcalloc(1, 100000);
+    struct peer *peer = peer_connect(&app->h, "/");
+    peer_send(peer, "42[\"later\",1]");
+    peer_send(peer, head);
+    peer_send_binary(peer, large, 100000);
+    assert_false(peer->ws.paused);
+    peer_send_binary(peer, "x", 1);
+    assert_true(peer->ws.paused);
+    answer(app, 0);
+    assert_false(peer->ws.paused);
+    harness_told(&app->h, "later:1 b");
+    free(large);
+}
+
 static void test_hard_bound(void **state)
 {
     (void)state;
@@ -446,6 +466,7 @@ int main(void)
         TEST(test_asking_while_pending),
         TEST(test_pause),
         TEST(test_pause_polling),
+        TEST(test_pause_by_attachments),
         cmocka_unit_test(test_hard_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

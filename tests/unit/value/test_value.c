@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
 
@@ -252,7 +253,7 @@ static void test_placeholders(void **state)
         confab_list(confab_string("e"), confab_set(confab_object(), "k", placeholder(1)),
                     placeholder(0), placeholder(0.5), NULL);
     assert_false(confab_has_binary(value));
-    assert_int_equal(value_fill_placeholders(&value, attachments), 0);
+    assert_int_equal(value_fill_placeholders(&value, attachments, 100, 100), 0);
     assert_true(confab_has_binary(value));
     assert_ptr_equal(confab_get(confab_at(value, 1), "k"), confab_at(attachments, 1));
     assert_true(confab_has_binary(confab_at(value, 1)));
@@ -262,20 +263,32 @@ static void test_placeholders(void **state)
     static const double wrong[] = {2, -1, 1e300};
     for (size_t i = 0; i < TEST_COUNT(wrong); i++) {
         value = confab_list(placeholder(wrong[i]), NULL);
-        assert_int_not_equal(value_fill_placeholders(&value, attachments), 0);
+        assert_int_not_equal(value_fill_placeholders(&value, attachments, 100, 100), 0);
         confab_value_release(value);
     }
     value = confab_set(placeholder(0), "num", confab_string("0"));
-    assert_int_not_equal(value_fill_placeholders(&value, attachments), 0);
+    assert_int_not_equal(value_fill_placeholders(&value, attachments, 100, 100), 0);
     confab_value_release(value);
     value = confab_set(placeholder(0), "_placeholder", confab_int(1));
-    assert_int_equal(value_fill_placeholders(&value, attachments), 0);
+    assert_int_equal(value_fill_placeholders(&value, attachments, 100, 100), 0);
     assert_true(confab_is(value, CONFAB_OBJECT));
     confab_value_release(value);
     value = placeholder(1);
-    assert_int_equal(value_fill_placeholders(&value, attachments), 0);
+    assert_int_equal(value_fill_placeholders(&value, attachments, 100, 100), 0);
     assert_true(confab_is(value, CONFAB_BINARY));
     confab_value_release(value);
+    /* One attachment in two places, and the limits just met and just missed. */
+    static const struct {
+        size_t places, bytes;
+        int status;
+    } limits[] = {{2, 2, CONFAB_OK}, {1, 2, CONFAB_ELIMIT}, {2, 1, CONFAB_ELIMIT}};
+    for (size_t i = 0; i < TEST_COUNT(limits); i++) {
+        value = confab_list(placeholder(0), placeholder(0), NULL);
+        assert_int_equal(
+            value_fill_placeholders(&value, attachments, limits[i].places, limits[i].bytes),
+            limits[i].status);
+        confab_value_release(value);
+    }
     confab_value_release(attachments);
 }
 

@@ -80,7 +80,7 @@ static bool reads_json(const char *json, const struct confab_value *attachments,
     struct confab_value *value;
     if (value_parse_json(json, strlen(json), NULL, &value) != CONFAB_OK)
         return false;
-    bool met = value_fill_placeholders(&value, attachments) == CONFAB_OK &&
+    bool met = value_fill_placeholders(&value, attachments, 100, 100) == CONFAB_OK &&
                confab_equal(value, expected) &&
                confab_has_binary(value) == confab_has_binary(expected);
     confab_value_release(value);
