@@ -60,6 +60,7 @@ int world_setup(void **state)
     w->base = event_base_new();
     w->seen = calloc(SEEN_MAX, sizeof(*w->seen));
     w->storm_limit = 1000;
+    w->lease_ms = LEASE_MS;
     redis_server_start(&w->server);
     *state = w;
     return 0;
@@ -189,10 +190,10 @@ struct node *node_make(struct world *w, unsigned number, const char *tag)
                                                        .responses = w->responses,
                                                        .tag_refused = on_refused,
                                                        .tag_refused_user = node,
-                                                       .lease_ms = LEASE_MS,
+                                                       .lease_ms = w->lease_ms,
                                                        .tick_ms = 100,
-                                                       .linger_ms = 300,
-                                                       .ping_interval_ms = 400,
+                                                       .linger_ms = 700,
+                                                       .ping_interval_ms = w->lease_ms / 3,
                                                        .response_max_bytes = w->response_max_bytes},
                          &events, node);
     return node;

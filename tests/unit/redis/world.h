@@ -75,6 +75,7 @@ struct world {
     enum broker_redis_rooms rooms;
     enum broker_redis_responses responses;
     size_t response_max_bytes;
+    unsigned lease_ms;
     unsigned storm_limit;
 
     struct redis_link *onlooker;
