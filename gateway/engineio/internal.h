@@ -130,7 +130,7 @@ void eio_session_tell_close(struct eio_session *session);
 /* A closing session that has nothing left to send ends here. */
 void eio_session_finish(struct eio_session *session, enum eio_get_state answer);
 
-/* Queues a frame, unless that overflows the session (which then ends, untold). */
+/* Queues a frame; takes it. False when too much waits already (the session then ends, untold). */
 bool eio_session_push(struct eio_session *session, struct frame *frame);
 /* Takes the oldest frame, with its reference; NULL when there is none. */
 struct frame *eio_session_pull(struct eio_session *session);

@@ -141,27 +141,34 @@ void eio_session_free(struct eio_session *session)
 
 /* ---- the queue ---- */
 
-static bool has_room(const struct eio_session *session, size_t cost_bytes)
+/* What waits decides, not what comes: a client that reads gets a packet of any size, and nobody can
+ * end the sessions of all receivers with a single large one. */
+static bool has_room(struct eio_session *session)
 {
-    size_t used = session->queued_bytes + session->buffered_bytes;
-    size_t limit = session->engine->config.max_queued_bytes;
-
-    return used <= limit && cost_bytes <= limit - used;
+    if (eio_session_queued_bytes(session) < session->engine->config.max_queued_bytes)
+        return true;
+    eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
+    return false;
 }
 
-bool eio_session_push(struct eio_session *session, struct frame *frame)
+/* Takes the reference. */
+static void append(struct eio_session *session, struct frame *frame)
 {
     size_t cost_bytes = frame_cost_bytes(frame);
 
-    if (!has_room(session, cost_bytes)) {
-        frame_release(frame);
-        eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
-        return false;
-    }
     eio_queue_push(&session->queue, frame);
     session->queued_bytes += cost_bytes;
     session->engine->counters.queued_bytes += cost_bytes;
     wake_transport(session);
+}
+
+bool eio_session_push(struct eio_session *session, struct frame *frame)
+{
+    if (!has_room(session)) {
+        frame_release(frame);
+        return false;
+    }
+    append(session, frame);
     return true;
 }
 
@@ -206,12 +213,10 @@ bool eio_session_send_set(struct eio_session *session, struct frame_set *set, bo
     unsigned i;
 
     assert(session->magic == EIO_SESSION_MAGIC);
-    if (session->state != EIO_OPEN || (volatile_ && !takes_volatile(session)))
+    if (session->state != EIO_OPEN || (volatile_ && !takes_volatile(session)) || !has_room(session))
         return false;
-    for (i = 0; i < set->count; i++) {
-        if (!eio_session_push(session, frame_hold(set->frames[i])))
-            return false; /* the session is over, and what was queued of the set with it */
-    }
+    for (i = 0; i < set->count; i++)
+        append(session, frame_hold(set->frames[i]));
     return true;
 }
 

@@ -82,7 +82,8 @@ struct eio_config {
     int64_t upgrade_timeout_ms; /* 10000: from the WebSocket's arrival to its `5` */
     int64_t close_wait_ms;      /* 30000: a closed session waits for a GET that takes the `1` */
     size_t max_payload_bytes; /* 1000000: a POST body, a WebSocket message; announced at opening */
-    size_t max_queued_bytes;  /* 1 MiB waiting for one client; beyond it EIO_CLOSE_OVERFLOW */
+    size_t max_queued_bytes;  /* 1 MiB; while so much waits for a client, a further packet ends its
+                                 session with EIO_CLOSE_OVERFLOW */
     bool polling, websocket;  /* transports offered */
     bool upgrades;            /* announced in the open packet (a hint only) */
 };
@@ -170,10 +171,10 @@ void eio_engine_each(struct eio_engine *engine,
 
 /* ---- upper half: what Socket.IO and the application do with a session ---- */
 
-/* Queues one packet; holds the frame. Beyond max_queued_bytes the session ends with
- * EIO_CLOSE_OVERFLOW: its carriers are closed and its queue is dropped at once, on_close comes in
- * the next eio_engine_advance() or eio_engine_reap(). `volatile_` frames are dropped when the
- * transport cannot take them right now: polling without an open GET, bytes still queued or
+/* Queues one packet, however large; holds the frame. When max_queued_bytes wait already the session
+ * ends with EIO_CLOSE_OVERFLOW: its carriers are closed and its queue is dropped at once, on_close
+ * comes in the next eio_engine_advance() or eio_engine_reap(). `volatile_` frames are dropped when
+ * the transport cannot take them right now: polling without an open GET, bytes still queued or
  * buffered. True: queued. */
 bool eio_session_send(struct eio_session *session, struct frame *frame, bool volatile_);
 /* Queues all frames of a packet in one piece (all or nothing for volatile). */

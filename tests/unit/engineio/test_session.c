@@ -154,6 +154,7 @@ static void test_overflow_polling(void **state)
     world_get(world, session, &get);
     assert_true(world_send(session, text));
     assert_true(world_send(session, text));
+    assert_true(world_send(session, text));
     assert_false(world_send(session, text));
     world_get_gives(&get, 200, "1");
     eio_engine_reap(world->engine);
@@ -170,9 +171,9 @@ static void test_overflow_websocket(void **state)
     bounded(world, 200);
     set = make_set();
     session = world_websocket(world, &ws);
-    eio_ws_buffered(&ws.ws, 190); /* what the network holds counts too */
-    assert_int_equal(eio_session_queued_bytes(session), 190);
-    assert_true(world_send(session, ""));
+    eio_ws_buffered(&ws.ws, 199); /* what the network holds counts too */
+    assert_int_equal(eio_session_queued_bytes(session), 199);
+    assert_true(eio_session_send_set(session, set, false)); /* as one, with all its frames */
     assert_false(eio_session_send_set(session, set, false));
     frame_set_release(set);
     world_ws_closes(&ws);
@@ -238,7 +239,14 @@ static void test_overflow_inside_close(void **state)
     world_ws_closes(&ws);
 }
 
-/* Not even the open packet fits. */
+static void send_two(struct world *world, struct eio_session *session)
+{
+    (void)world;
+    assert_false(world_send(session, "more than there is room for"));
+    assert_false(world_send(session, ""));
+}
+
+/* Behind the open packet there is no room. */
 static void test_overflow_at_birth(void **state)
 {
     struct world *world = *state;
@@ -246,6 +254,7 @@ static void test_overflow_at_birth(void **state)
     struct fake_ws ws;
 
     bounded(world, 10);
+    world->opened = send_two;
     memset(&ws, 0, sizeof(ws));
     eio_handshake_ws(world->engine, &ws.ws, world_handshake(""), random, world->now_ms);
     assert_true(eio_ws_wants_close(&ws.ws));
@@ -261,7 +270,7 @@ static void test_overflow_by_ping(void **state)
 
     bounded(world, 150);
     session = world_polling(world);
-    while (eio_session_queued_bytes(session) < 148)
+    while (eio_session_queued_bytes(session) < 150)
         world_send(session, "");
     world_pass(world, 25000);
     world_told(world, "open close:overflow");

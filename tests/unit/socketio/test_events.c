@@ -343,6 +343,38 @@ static void test_overflow(void **state)
     harness_fini(&h);
 }
 
+static void on_relay(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    confab_emit_others(socket, "relayed", args_of(event));
+}
+
+/* What one client may send, the others can be sent, however little may wait for them. */
+static void test_larger_than_the_queue(void **state)
+{
+    (void)state;
+    static const char head[] = "452-[\"relay\",{\"_placeholder\":true,\"num\":0},"
+                               "{\"_placeholder\":true,\"num\":1}]";
+    struct harness h;
+    harness_init(&h, NULL);
+    confab_on(confab_of(h.server, "/"), "relay", on_relay, &h);
+    struct peer *receivers[] = {peer_connect(&h, "/"), peer_open_polling(&h)};
+    peer_join(receivers[1], "/", "");
+    struct peer *sender = peer_connect(&h, "/");
+    char *bytes = xcalloc(1, 900000);
+    peer_send(sender, head);
+    peer_send_binary(sender, bytes, 900000);
+    peer_send_binary(sender, bytes, 900000);
+    for (size_t i = 0; i < TEST_COUNT(receivers); i++) {
+        peer_expect(receivers[i], "452-[\"relayed\",*");
+        peer_expect_binary(receivers[i], bytes, 900000);
+        peer_expect_binary(receivers[i], bytes, 900000);
+        peer_quiet(receivers[i]);
+    }
+    free(bytes);
+    harness_fini(&h);
+}
+
 /* Closing a session that has overflowed, and does not know it yet. */
 static void test_overflow_and_disconnect(void **state)
 {
@@ -385,6 +417,7 @@ int main(void)
         TEST(test_asking_nobody),
         cmocka_unit_test(test_asking_too_often),
         cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_larger_than_the_queue),
         cmocka_unit_test(test_overflow_and_disconnect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
