@@ -81,7 +81,7 @@ test('a second SIGTERM ends it at once, and so does a SIGINT behind it', async (
     gateway.child.kill(second);
     await heard(socket, 'disconnect');
     await ended;
-    assert.ok(Date.now() - sent < 2000, second);
+    assert.ok(Date.now() - sent < 3000, second);
   }
 });
 
@@ -95,11 +95,11 @@ test('SIGINT is quick, with sessions of all kinds, which are told', async () => 
   await Promise.all(sockets.map((socket) => heard(socket, 'disconnect')));
   assert.equal(await wire.closeCode(), 0);
   assert.equal((await get.response()).body, '1');
-  assert.ok(await ended < 1500);
+  assert.ok(await ended < 3000);
 });
 
 test('with a drain of no time it ends at the first SIGTERM', async () => {
   const gateway = await Gateway.start(['--drain-timeout-ms', '0']);
   await webSocket(gateway);
-  assert.ok(await terminate(gateway).ended < 1500);
+  assert.ok(await terminate(gateway).ended < 3000);
 });
