@@ -93,6 +93,10 @@ static bool check_ws_handshake(struct http *http, const struct http_head *head)
     const char *version = http_head_get(head, "sec-websocket-version");
     const char *protocols = http_head_get(head, "sec-websocket-protocol");
 
+    if (http->has_body) {
+        http_engine_refuse(http, eio_answer_bad_request());
+        return false;
+    }
     if (!is_ws_key(key)) {
         refuse_upgrade_text(http, "Missing or invalid Sec-WebSocket-Key header", NULL);
         return false;

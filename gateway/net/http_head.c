@@ -271,7 +271,8 @@ static int read_framing(struct http_head *head)
     if (head->chunked && head->minor_version == 0)
         return 400;
     head->keep_alive = !framing.close && (head->minor_version >= 1 || framing.keep_alive);
-    head->wants_websocket = framing.upgrade && framing.websocket && head->minor_version >= 1;
+    head->wants_websocket =
+        framing.upgrade && framing.websocket && head->method == EIO_GET && head->minor_version >= 1;
     if (head->minor_version == 0 || (!head->chunked && head->content_length == 0))
         head->expect_continue = false;
     return 0;

@@ -30,7 +30,7 @@ struct http_head {
     unsigned minor_version;  /* of HTTP/1 */
     bool keep_alive;         /* the client would send another request */
     bool expect_continue;    /* it waits for 100 before it sends the body */
-    bool wants_websocket;    /* Upgrade and Connection ask for a WebSocket */
+    bool wants_websocket;    /* Upgrade and Connection ask for a WebSocket, with a GET */
     bool chunked;            /* the body comes in chunks */
     uint64_t content_length; /* of the body otherwise; 0 when none was announced */
     unsigned header_count;

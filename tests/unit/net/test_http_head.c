@@ -160,6 +160,7 @@ static void test_connection(void **state)
         {GET "Upgrade: websocket\r\n\r\n", true, false},
         {GET "Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", true, false},
         {"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false, false},
+        {POST "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n", true, false},
     };
 
     (void)state;

@@ -414,6 +414,35 @@ static void test_bad_ws_handshakes(void **state)
     }
 }
 
+/* RFC 6455, 4.1: only a GET becomes a WebSocket, and a body in front of the frames is none of them.
+ */
+static void test_ws_handshakes_with_bodies(void **state)
+{
+    static const char lines[] = "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                                "Sec-WebSocket-Version: 13\r\n"
+                                "Sec-WebSocket-Key: IQf1bbYdoTpyLojpyoWiuQ==\r\n"
+                                "Content-Length: 5\r\n\r\n4post";
+    struct loopback *loopback = *state;
+    struct peer peer;
+    struct answer answer;
+    char sid[64];
+
+    handshake(loopback, sid);
+    peer_open(&peer, loopback);
+    peer_puts(&peer, "POST /engine.io/" POLLING "&sid=%s HTTP/1.1\r\n%s", sid, lines);
+    peer_answer(&peer, &answer, false);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer.body, "ok");
+    peer_close(&peer);
+    peer_open(&peer, loopback);
+    peer_puts(&peer, "GET /engine.io/" WEBSOCKET " HTTP/1.1\r\n%s", lines);
+    peer_answer(&peer, &answer, false);
+    assert_int_equal(answer.status, 400);
+    assert_string_equal(answer.body, "Bad request");
+    peer_close(&peer);
+    assert_int_equal(net_counters(loopback->net)->websockets_now, 0);
+}
+
 static void test_subprotocol(void **state)
 {
     struct peer peer;
@@ -546,6 +575,7 @@ int main(void)
         CASE(test_without_a_proxy, setup),
         CASE(test_owner, setup),
         CASE(test_bad_ws_handshakes, setup),
+        CASE(test_ws_handshakes_with_bodies, setup),
         CASE(test_subprotocol, setup),
         cmocka_unit_test(test_files),
     };
