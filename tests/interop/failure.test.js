@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 
-import { ask, closeAll, closeLeftovers, connect, heard, transports } from './lib/clients.js';
-import { Cluster } from './lib/cluster.js';
+import { ask, closeAll, connect, heard, transports } from './lib/clients.js';
+import { endLeftovers, withCluster } from './lib/cluster.js';
 import { binaries, eventually, runToEnd } from './lib/processes.js';
 import { Proxy } from './lib/proxy.js';
 import { assertUnnoticed, comeBack, converse, cut, enter, events, forget, list, told } from './lib/users.js';
@@ -15,16 +15,7 @@ import { assertUnnoticed, comeBack, converse, cut, enter, events, forget, list, 
 const LEASE_MS = 6000;
 const SOON_MS = LEASE_MS + 3000; // when the names of the dead have left the list
 
-after(closeLeftovers);
-
-async function withCluster(options, use) {
-  const cluster = await Cluster.start(options);
-  try {
-    await use(cluster, ...cluster.servers);
-  } finally {
-    await cluster.stop();
-  }
-}
+after(endLeftovers);
 
 const ways = [transports.websocket, transports.polling];
 const enterMany = (server, stem, count) =>

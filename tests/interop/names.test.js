@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
 
-import { ask, closeAll, closeLeftovers, connect, heard, settled, transports } from './lib/clients.js';
-import { Cluster } from './lib/cluster.js';
+import { ask, closeAll, connect, heard, settled, transports } from './lib/clients.js';
+import { Cluster, endLeftovers, withCluster } from './lib/cluster.js';
 import { eventually } from './lib/processes.js';
 import { assertUnnoticed, comeBack, converse, cut, enter, events, forget, list, told } from './lib/users.js';
 
@@ -12,7 +12,7 @@ const GRACE_MS = 1500;
 const TICK_MS = 1000; // how often is looked for names whose time is over
 const LEASE_MS = 6000; // for which a new node does not look
 
-after(closeLeftovers);
+after(endLeftovers);
 
 describe('three gateways and a Node server', () => {
   let cluster, gateways, a, b, c;
@@ -230,12 +230,11 @@ describe('three gateways and a Node server', () => {
   });
 });
 
-test('storms: summaries instead of single news, and they sum up', async () => {
-  const LIMIT = 20;
-  const CROWD = 90;
-  const cluster = await Cluster.start({
-    gateways: 3, args: ['--presence-limit', String(LIMIT), '--name-grace-ms', '300'], peers: [{}],
-  });
+const LIMIT = 20;
+const CROWD = 90;
+const stormy = { gateways: 3, args: ['--presence-limit', String(LIMIT), '--name-grace-ms', '300'], peers: [{}] };
+
+test('storms: summaries instead of single news, and they sum up', () => withCluster(stormy, async (cluster) => {
   const watchers = await Promise.all(cluster.servers.map(({ url }) => connect(url)));
   const times = [];
   watchers[0].on('presence', () => times.push(Date.now()));
@@ -280,5 +279,4 @@ test('storms: summaries instead of single news, and they sum up', async () => {
   assert.ok(times.length >= 2);
   assert.ok(sums(watchers[0]).single < CROWD, 'most of them in sums');
   closeAll(...watchers);
-  await cluster.stop();
-});
+}));

@@ -3,25 +3,16 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 
-import { ask, closeAll, closeLeftovers, connect, heard, logIn, settled } from './lib/clients.js';
-import { Cluster } from './lib/cluster.js';
+import { ask, closeAll, connect, heard, logIn, settled } from './lib/clients.js';
+import { endLeftovers, withCluster } from './lib/cluster.js';
 import { growth } from './lib/counts.js';
 import { Peer, connectRedis, disconnectRedis, subscribers } from './lib/peer.js';
 import { eventually } from './lib/processes.js';
 
-after(closeLeftovers);
+after(endLeftovers);
 
 const events = (socket, name) => socket.log.filter(([event]) => event === name).map(([, ...args]) => args);
 const logs = (...sockets) => sockets.map(({ log }) => log.map(([event, what]) => [event, what?.message ?? what]));
-
-async function withCluster(options, use) {
-  const cluster = await Cluster.start(options);
-  try {
-    await use(cluster, ...cluster.servers);
-  } finally {
-    await cluster.stop();
-  }
-}
 
 for (const nsp of ['/', '/plauderei-ünï']) {
   test(`a Node server sees who is online, and its clients what is said, in ${nsp}`, () =>

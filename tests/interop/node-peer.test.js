@@ -5,8 +5,8 @@ import { after, before, describe, test } from 'node:test';
 
 import { Emitter } from '@socket.io/redis-emitter';
 
-import { ask, closeAll, closeLeftovers, connect, heard, transports } from './lib/clients.js';
-import { Cluster } from './lib/cluster.js';
+import { ask, closeAll, connect, heard, transports } from './lib/clients.js';
+import { Cluster, endLeftovers } from './lib/cluster.js';
 import { Crowd } from './lib/crowd.js';
 import { connectRedis, disconnectRedis, subscribers } from './lib/peer.js';
 import { Redis, eventually } from './lib/processes.js';
@@ -29,9 +29,9 @@ before(async () => {
   admin = await connectRedis(redis.url);
 });
 after(async () => {
-  closeLeftovers();
   disconnectRedis(admin);
   await redis.stop();
+  await endLeftovers();
 });
 
 const bytes = Buffer.from([0, 1, 0xc1, 0x7b, 255]);

@@ -1,7 +1,27 @@
 // Gateways and Node servers on one Redis, all started for one test and ended by it.
 
-import { Peer } from './peer.js';
-import { Gateway, Redis } from './processes.js';
+import { closeLeftovers } from './clients.js';
+import { Peer, stopLeftovers } from './peer.js';
+import { Gateway, Redis, killLeftovers } from './processes.js';
+
+// For after(): a test that failed may have left something open.
+export async function endLeftovers() {
+  closeLeftovers();
+  await stopLeftovers();
+  killLeftovers();
+}
+
+// Ends it also when `use` fails.
+export async function withCluster(options, use) {
+  const cluster = await Cluster.start(options);
+  try {
+    await use(cluster, ...cluster.servers);
+  } catch (error) {
+    await cluster.stop().catch(() => {});
+    throw error;
+  }
+  await cluster.stop();
+}
 
 export class Cluster {
   // `peers`: one set of Peer's options for each Node server. `redis`: one that is there already, and stays.

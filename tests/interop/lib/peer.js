@@ -73,10 +73,17 @@ function serve(nsp, from) {
   nsp.on('notice', (...args) => nsp.local.emit('noticed', ...args));
 }
 
+const running = new Set();
+
+export function stopLeftovers() {
+  return Promise.allSettled([...running].map((peer) => peer.stop()));
+}
+
 export class Peer {
   // `adapter`: its options; `guard(adapter)`: may change an adapter as soon as there is one.
   static async start(redisUrl, { library = 'redis', adapter = {}, namespaces = ['/'], port = 0, guard = () => {} } = {}) {
     const peer = new Peer();
+    running.add(peer);
     peer.pub = await connectRedis(redisUrl, library);
     peer.sub = await connectRedis(redisUrl, library);
     const create = createAdapter(peer.pub, peer.sub, adapter);
@@ -95,9 +102,10 @@ export class Peer {
   }
 
   async stop() {
-    await this.io.close();
-    await this.sub.ping(); // behind the ends of the subscriptions
-    disconnectRedis(this.pub);
-    disconnectRedis(this.sub);
+    running.delete(this);
+    await this.io?.close();
+    // The ends of the subscriptions are under way on a connection that may be broken.
+    await Promise.race([this.sub?.ping(), new Promise((done) => setTimeout(done, 1000))]);
+    for (const client of [this.pub, this.sub]) if (client) disconnectRedis(client);
   }
 }

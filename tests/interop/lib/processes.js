@@ -14,9 +14,11 @@ const START_MS = 15000;
 const STOP_MS = 20000;
 
 const running = new Set();
-process.on('exit', () => {
+// What failed tests left running would keep their process from ending.
+export function killLeftovers() {
   for (const child of running) child.kill('SIGKILL');
-});
+}
+process.on('exit', killLeftovers);
 
 export async function freePort() {
   const server = createServer();
