@@ -98,6 +98,12 @@ static void claim(struct chat *chat, struct confab_socket *socket, struct confab
                   const struct name_out *name, const char *resume)
 {
     struct chat_user *user = chat_user_of(chat, socket);
+    if (user->login != NULL) {
+        /* The one before has outlived the deadline of its event; its claim still decides. */
+        count_login(chat, CHAT_LOGIN_UNAVAILABLE);
+        chat_refuse(chat, event, CHAT_UNAVAILABLE, NULL);
+        return;
+    }
     struct chat_login *login = xmalloc(sizeof(*login));
     login->name = *name;
     login->token = confab_defer(event, 0);

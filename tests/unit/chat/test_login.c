@@ -119,6 +119,24 @@ static void what_the_cluster_cannot_decide_is_unavailable(void **state)
     world_fini(&world);
 }
 
+/* The decision about a name may come after the deadline of the log-in that asked for it. */
+static void a_late_decision_counts_all_the_same(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 1000, true);
+    struct peer *peer = peer_connect(&world.h, "/");
+    peer_send(peer, "420[\"login\",\"Anna\"]");
+    harness_pass(&world.h, 31000);
+    peer_send(peer, "421[\"login\",\"Berta\"]");
+    peer_expect(peer, "431[{\"ok\":false,\"error\":\"unavailable\",\"message\":\"*\"}]");
+    fake_broker_settle(world.h.broker, BROKER_CLAIM_RESUMED);
+    harness_turn(&world.h);
+    peer_expect(peer, "42[\"welcome\",{\"name\":\"Anna\",\"resume\":\"*\"}]");
+    peer_quiet(peer);
+    world_fini(&world);
+}
+
 static void the_list_waits_rather_than_leave_the_asker_out(void **state)
 {
     (void)state;
@@ -171,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_name_lost_in_an_outage_logs_out),
         cmocka_unit_test(a_name_resumed_elsewhere_closes_this_one),
         cmocka_unit_test(what_the_cluster_cannot_decide_is_unavailable),
+        cmocka_unit_test(a_late_decision_counts_all_the_same),
         cmocka_unit_test(the_list_waits_rather_than_leave_the_asker_out),
         cmocka_unit_test(above_the_limit_summaries_replace_single_news),
     };
