@@ -64,6 +64,13 @@ void eio_engine_set_tag(struct eio_engine *engine, const char *node_tag)
     memcpy(engine->config.node_tag, node_tag, length + 1);
 }
 
+void eio_count_in(struct eio_engine *engine, const struct eio_packet *packet)
+{
+    bool bytes = packet->kind == FRAME_BINARY;
+
+    engine->counters.packets_in[bytes ? EIO_COUNT_BINARY : packet->type]++;
+}
+
 void eio_count_out(struct eio_engine *engine, const struct frame *frame)
 {
     size_t length_bytes;

@@ -98,7 +98,8 @@ struct eio_engine {
 
 /* ---- engine.c ---- */
 
-/* Counts a packet that was given to its transport. */
+/* Counts a packet from a client; one that was given to its transport. */
+void eio_count_in(struct eio_engine *engine, const struct eio_packet *packet);
 void eio_count_out(struct eio_engine *engine, const struct frame *frame);
 
 /* ---- session.c ---- */

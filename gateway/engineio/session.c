@@ -29,12 +29,24 @@ void eio_carrier_wake(struct eio_carrier *carrier)
         carrier->wake(carrier);
 }
 
+/* The answers that never were frames. */
+static void count_answer(struct eio_counters *counters, enum eio_get_state answer)
+{
+    bool noop = answer == EIO_GET_NOOP || answer == EIO_GET_NOOP_CLOSE;
+    bool close = answer == EIO_GET_CLOSE || answer == EIO_GET_NOOP_CLOSE;
+
+    counters->packets_out[EIO_PACKET_NOOP] += noop;
+    counters->packets_out[EIO_PACKET_CLOSE] += close;
+    counters->bytes_out += noop && close ? 3u : 1u; /* with the separator */
+}
+
 void eio_session_drop_get(struct eio_session *session, enum eio_get_state answer)
 {
     struct eio_get *get = session->get;
 
     if (get == NULL)
         return;
+    count_answer(&session->engine->counters, answer);
     session->get = NULL;
     get->carrier.session = NULL;
     get->state = (uint8_t)answer;
@@ -231,7 +243,7 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
         eio_session_finish(session, close_answer);
     if (session->state != EIO_OPEN)
         return;
-    engine->counters.packets_in[packet->kind == FRAME_BINARY ? EIO_COUNT_BINARY : packet->type]++;
+    eio_count_in(engine, packet);
     switch (packet->type) {
     case EIO_PACKET_MESSAGE:
         engine->events->on_message(engine->user, session, packet->kind, packet->data,

@@ -169,6 +169,7 @@ static bool is_probe(const struct eio_packet *packet)
 static void probe_receives(struct eio_session *session, struct eio_ws *ws,
                            const struct eio_packet *packet, int64_t now_ms)
 {
+    eio_count_in(session->engine, packet);
     if (is_probe(packet) && ws->pongs_owed < UINT8_MAX) {
         ws->state = EIO_WS_PROBED;
         ws->pongs_owed++;

@@ -461,6 +461,42 @@ static void test_counters(void **state)
     assert_int_equal(counters->closed[EIO_CLOSE_TRANSPORT_ERROR], 1);
 }
 
+/* The packets that are no messages: of an upgrade, and of an end. */
+static void test_counters_of_the_rest(void **state)
+{
+    struct world *world = *state;
+    const struct eio_counters *counters = eio_engine_counters(world->engine);
+    struct eio_session *session = world_polling(world);
+    uint64_t open_bytes = counters->bytes_out;
+    struct fake_get get;
+    struct fake_ws ws;
+
+    world_get(world, session, &get);
+    world_upgrade(world, session, &ws);
+    world_ws_sends(world, &ws, "2probe");
+    world_get_gives(&get, 200, "6");
+    world_ws_gives(&ws, "3probe");
+    world_ws_sends(world, &ws, "5");
+    assert_int_equal(counters->packets_in[EIO_PACKET_PING], 1);
+    assert_int_equal(counters->packets_in[EIO_PACKET_UPGRADE], 1);
+    assert_int_equal(counters->packets_out[EIO_PACKET_PONG], 1);
+    assert_int_equal(counters->packets_out[EIO_PACKET_NOOP], 1);
+    assert_int_equal(counters->bytes_out, open_bytes + 1 + 6);
+    world_ws_sends(world, &ws, "1");
+    assert_int_equal(counters->packets_in[EIO_PACKET_CLOSE], 1);
+
+    session = world_polling(world);
+    open_bytes = counters->bytes_out;
+    eio_session_close(session, EIO_CLOSE_SERVER, world->now_ms);
+    world_get(world, session, &get);
+    world_get_gives(&get, 200,
+                    "6\x1e"
+                    "1");
+    assert_int_equal(counters->packets_out[EIO_PACKET_NOOP], 2);
+    assert_int_equal(counters->packets_out[EIO_PACKET_CLOSE], 1);
+    assert_int_equal(counters->bytes_out, open_bytes + 3);
+}
+
 static void test_handshake(void **state)
 {
     char name[] = "user-agent", value[] = "x", query[] = "EIO=4";
@@ -579,6 +615,7 @@ int main(void)
         WORLD_TEST(test_pause_over_the_switch),
         WORLD_TEST(test_pause_and_end),
         WORLD_TEST(test_counters),
+        WORLD_TEST(test_counters_of_the_rest),
         WORLD_TEST(test_handshake),
         WORLD_TEST(test_user),
         WORLD_TEST(test_each),
