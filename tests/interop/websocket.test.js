@@ -118,9 +118,13 @@ describe('handshake', () => {
       if (message.includes('Version')) assert.equal(answer.headers['sec-websocket-version'], '13, 8');
       assert.equal((await wire.ended()).how, 'end');
     }
-    const post = await Wire.open(gateway);
-    assert.deepEqual(await post.ask('POST', engine('websocket'), { headers: upgradeHeaders }).then(({ status, body }) => [status, body]),
-      [400, 'Bad handshake method']);
+    // With another method, or with a body, it is no upgrade.
+    const post = await (await Wire.open(gateway)).ask('POST', engine('websocket'), { headers: upgradeHeaders });
+    assert.deepEqual([post.status, post.body], [400, '{"code":2,"message":"Bad handshake method"}']);
+    const bodied = await Wire.open(gateway);
+    bodied.send(request('GET', engine('websocket'), { headers: upgradeHeaders, body: texts('40') }));
+    assert.equal((await bodied.response()).status, 400);
+    assert.equal((await bodied.ended()).rest.length, 0);
     await polling.post('1');
   });
 
