@@ -248,8 +248,7 @@ void broker_roster_each(const struct broker_roster *roster,
 struct broker_counters {
     uint64_t published, received, malformed, own_dropped, requests_answered, responses_too_big;
     uint64_t link_losses;
-    uint64_t publish_lag_us_sum, publish_lag_count; /* publish to return, measured on ordered emits
-                                                       and probes */
+    uint64_t publish_lag_us_sum, publish_lag_count; /* publish to return, of probes */
 };
 const struct broker_counters *broker_counters(const struct broker *broker);
 

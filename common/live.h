@@ -19,7 +19,6 @@
 #define LIVE_KINDS(X)           \
     X(GATEWAY, "gateway")       \
     X(CONNECTION, "connection") \
-    X(POLL, "poll")             \
     X(SESSION, "session")       \
     X(CLIENT, "client")         \
     X(SOCKET, "socket")         \

@@ -141,6 +141,8 @@ static void collect_cluster(struct gateway *gateway)
     metrics_set(m, METRIC_REDIS_OUT, (int64_t)c->published);
     metrics_set(m, METRIC_REDIS_MALFORMED, (int64_t)c->malformed);
     metrics_set(m, METRIC_REDIS_UNSENT, (int64_t)(stats.unsent + c->responses_too_big));
+    metrics_set(m, METRIC_REDIS_LAG, (int64_t)c->publish_lag_us_sum);
+    metrics_set(m, METRIC_REDIS_PROBES, (int64_t)c->publish_lag_count);
     metrics_set(m, METRIC_REDIS_SUBSCRIPTIONS, (int64_t)stats.subscriptions);
     metrics_set(m, METRIC_CLUSTER_NODES, stats.nodes);
 }
