@@ -26,15 +26,31 @@ static const char *place(char **at, const char *text)
     return copy;
 }
 
+/* Where in the URL the query stands; NULL when it is another text. Both are most of a request's
+ * bytes, so it is kept once. */
+static const char *query_inside(const char *url, const char *query)
+{
+    size_t url_bytes = strlen(or_empty(url));
+    size_t query_bytes = strlen(or_empty(query));
+
+    if (query_bytes > url_bytes ||
+        strcmp(or_empty(url) + url_bytes - query_bytes, or_empty(query)) != 0)
+        return NULL;
+    return or_empty(url) + url_bytes - query_bytes;
+}
+
 struct eio_handshake *eio_handshake_new(const struct eio_handshake *from)
 {
     size_t headers_bytes = from->header_count * sizeof(struct eio_header);
-    size_t text_bytes = room_for(from->address) + room_for(from->url) + room_for(from->query);
+    const char *inside = query_inside(from->url, from->query);
+    size_t text_bytes = room_for(from->address) + room_for(from->url);
     struct eio_handshake *copy;
     struct eio_header *headers;
     char *text;
     unsigned i;
 
+    if (inside == NULL)
+        text_bytes += room_for(from->query);
     for (i = 0; i < from->header_count; i++)
         text_bytes += room_for(from->headers[i].name) + room_for(from->headers[i].value);
     copy = xmalloc(sizeof(*copy) + headers_bytes + text_bytes);
@@ -45,7 +61,8 @@ struct eio_handshake *eio_handshake_new(const struct eio_handshake *from)
     copy->references = 1;
     copy->address = place(&text, from->address);
     copy->url = place(&text, from->url);
-    copy->query = place(&text, from->query);
+    copy->query =
+        inside != NULL ? copy->url + (inside - or_empty(from->url)) : place(&text, from->query);
     for (i = 0; i < from->header_count; i++) {
         headers[i].name = place(&text, from->headers[i].name);
         headers[i].value = place(&text, from->headers[i].value);
