@@ -17,6 +17,8 @@
 #include "gateway/socketio/wiring.h"
 
 #define TAG_CHARS 5
+#define PACKET_MAX_BYTES ((size_t)4 << 20) /* unless larger payloads are allowed */
+#define PACKET_MESSAGES 4                  /* of the largest size, in one packet */
 
 /* ---- time: one instant for a whole turn, the network's ---- */
 
@@ -67,9 +69,16 @@ static const struct net_events net_events = {.on_admission = on_admission,
 
 /* ---- building, from the ground up ---- */
 
+static size_t max_packet_bytes(const struct options *options)
+{
+    size_t several = PACKET_MESSAGES * (size_t)options->max_payload_bytes;
+    return several > PACKET_MAX_BYTES ? several : PACKET_MAX_BYTES;
+}
+
 static void make_server(struct gateway *gateway)
 {
-    struct server_config config = {.connect_timeout_ms = gateway->options.connect_timeout_ms};
+    struct server_config config = {.connect_timeout_ms = gateway->options.connect_timeout_ms,
+                                   .max_packet_bytes = max_packet_bytes(&gateway->options)};
     struct server_clock clock = {.now_ms = turn_now_ms, .wall_ms = turn_wall_ms, .user = gateway};
     gateway->server = server_new(&config, &clock, &gateway->rng);
 }
