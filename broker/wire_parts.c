@@ -10,9 +10,9 @@
 #include "common/utf8.h"
 #include "common/value.h"
 
-/* Arguments are nested some levels deeper here than where a client sent them, so deeper than a
- * client may nest. */
-static const struct value_limits limits = {.depth = 300};
+/* Arguments are nested some levels deeper here than where a client sent them, and rooms come with
+ * them: so a little more than the 256 levels and 200,000 values of a client. */
+static const struct value_limits limits = {.depth = 300, .nodes = 210000};
 
 /* Packet types of Socket.IO. 5 is what socket.io 2's emitters put on events with bytes. */
 #define PACKET_EVENT 2

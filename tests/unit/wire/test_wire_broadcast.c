@@ -295,6 +295,35 @@ static void test_own(void **state)
     assert_int_equal(wire_read_broadcast(NULL, 0, "/", "abcdef", &message), WIRE_MALFORMED);
 }
 
+/* What a client may send must not be lost on other nodes: as deep, and as many values, as may be.
+ */
+static void test_as_large_as_clients_send(void **state)
+{
+    (void)state;
+    static const char *const shapes[] = {"deep", "wide"};
+    for (size_t i = 0; i < TEST_COUNT(shapes); i++) {
+        bool deep = strcmp(shapes[i], "deep") == 0;
+        struct confab_value *args = confab_list(confab_string("e"), NULL);
+        struct confab_value *innermost = confab_array();
+        for (int depth = 2; deep && depth < 256; depth++)
+            innermost = confab_list(innermost, NULL);
+        confab_push(args, innermost);
+        while (!deep && confab_size(args) < 199999)
+            confab_push(args, confab_null());
+        struct message *message = make(0, args);
+        struct message *back;
+        struct buf out;
+        buf_init(&out, 1000000);
+        assert_int_equal(wire_write_broadcast(&out, "abcdef", message), CONFAB_OK);
+        if (wire_read_broadcast(out.data, out.len, "/n", "zzzzzz", &back) != WIRE_TAKE)
+            fail_msg("%s: not taken", shapes[i]);
+        assert_true(confab_equal(back->args, message->args));
+        message_release(back);
+        message_release(message);
+        buf_fini(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +335,7 @@ int main(void)
         cmocka_unit_test_teardown(test_flags, nothing_lives),
         cmocka_unit_test_teardown(test_packets, nothing_lives),
         cmocka_unit_test_teardown(test_own, nothing_lives),
+        cmocka_unit_test_teardown(test_as_large_as_clients_send, nothing_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
