@@ -65,6 +65,9 @@ void chat_on_online_users(struct confab_socket *socket, struct confab_event *eve
 void chat_on_name_lost(struct confab_socket *socket, int why, void *user);
 
 /* ---- talk.c ---- */
+/* The bytes of a text that can be told to everybody, on whatever node; NULL when it is none. A lone
+ * surrogate is none: JSON can write it, UTF-8 cannot. */
+const char *chat_read_text(const struct confab_value *from, size_t *length);
 void chat_on_chat(struct confab_socket *socket, struct confab_event *event, void *user);
 void chat_on_send_msg(struct confab_socket *socket, struct confab_event *event, void *user);
 

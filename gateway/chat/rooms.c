@@ -12,7 +12,7 @@
 bool chat_read_room(const struct confab_value *from, char room[static CHAT_ROOM_MAX_BYTES + 6])
 {
     size_t length = 0;
-    const char *text = confab_as_string(confab_get(from, "room"), &length);
+    const char *text = chat_read_text(confab_get(from, "room"), &length);
     if (text == NULL || length < 1 || length > CHAT_ROOM_MAX_BYTES ||
         memchr(text, '\0', length) != NULL)
         return false;

@@ -75,11 +75,22 @@ static void say(struct chat *chat, const struct chat_user *user, struct confab_e
         sent(chat->server, status, false, sending);
 }
 
+/* Surrogates are the code points U+D800 to U+DFFF. */
+const char *chat_read_text(const struct confab_value *from, size_t *length)
+{
+    const char *text = confab_as_string(from, length);
+    for (size_t i = 0; text != NULL && i + 1 < *length; i++) {
+        if ((uint8_t)text[i] == 0xed && (uint8_t)text[i + 1] >= 0xa0)
+            return NULL;
+    }
+    return text;
+}
+
 /* The text of a message; NULL when it is none that may be sent, with the reason. */
 static const char *check_text(const struct confab_value *message, enum chat_code *why)
 {
     size_t length = 0;
-    const char *text = confab_as_string(message, &length);
+    const char *text = chat_read_text(message, &length);
     if (text == NULL || length == 0) {
         *why = CHAT_BAD_REQUEST;
         return NULL;
@@ -94,7 +105,7 @@ static const char *check_text(const struct confab_value *message, enum chat_code
 static bool cid_is_good(const struct confab_value *cid)
 {
     size_t length = 0;
-    return cid == NULL || (confab_as_string(cid, &length) != NULL && length <= CHAT_CID_MAX_BYTES);
+    return cid == NULL || (chat_read_text(cid, &length) != NULL && length <= CHAT_CID_MAX_BYTES);
 }
 
 /* `chat` "text" to all, or {message, room?, cid?}. */

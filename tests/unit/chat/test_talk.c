@@ -118,6 +118,30 @@ static void exactly_4096_bytes_of_json_pass(void **state)
     world_fini(&world);
 }
 
+/* Halves of characters: JSON can write them, UTF-8 and so the way to other nodes cannot. */
+static void half_characters_are_no_text(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 1000, false);
+    struct peer *anna = world_user(&world, "Anna");
+    static const char *const packets[] = {
+        "420[\"chat\",\"a\\ud800\"]",
+        "420[\"chat\",{\"message\":\"\\udfff\"}]",
+        "420[\"join\",{\"room\":\"\\ud83d\"}]",
+        "420[\"chat\",{\"message\":\"a\",\"cid\":\"\\udc00\"}]",
+    };
+    for (size_t i = 0; i < TEST_COUNT(packets); i++) {
+        peer_send(anna, packets[i]);
+        peer_expect(anna, "430[{\"ok\":false,\"error\":\"bad_request\",\"message\":\"*\"}]");
+    }
+    peer_send(anna, "420[\"join\",{\"room\":\"\\ud83d\\ude00\"}]");
+    peer_expect(anna, "430[{\"ok\":true}]");
+    peer_send(anna, "420[\"chat\",\"\\ud83d\\ude00\"]");
+    peer_expect(anna, "42[\"chat\",{\"sender\":\"Anna\",\"message\":\"\xf0\x9f\x98\x80\",*");
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +151,7 @@ int main(void)
         cmocka_unit_test(a_speaker_who_is_gone_needs_no_answer),
         cmocka_unit_test(send_msg_flows_again_at_five_a_second),
         cmocka_unit_test(exactly_4096_bytes_of_json_pass),
+        cmocka_unit_test(half_characters_are_no_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
