@@ -161,6 +161,11 @@ test('the same name in a second window: the first one says so and can take it ba
   await second.reload();
   await first.waitForSelector('#elsewhere:not([hidden])', WAIT);
   await shoot(first, 'elsewhere');
+  for (const [back, gone] of [[first, second], [second, first]]) {
+    await back.click('#use-here');
+    await back.waitForSelector('#people .me:text("Judith")', WAIT);
+    await gone.waitForSelector('#elsewhere:not([hidden])', WAIT);
+  }
   await first.close();
   await second.close();
 });

@@ -17,6 +17,7 @@ export class Session extends EventTarget {
   #socket;
   #storage;
   #kept; // {name, resume, rooms}: survives a reload of this window
+  #windows = new BroadcastChannel(STORE); // windows of this browser that had one name in turn
   #left = false;
 
   constructor(io, storage) {
@@ -58,8 +59,13 @@ export class Session extends EventTarget {
     socket.on('connect_error', () => this.#tell('link', { state: 'disconnected' }));
     socket.on('welcome', (told) => {
       this.me = told.name;
+      this.#windows.postMessage({ spent: this.#kept.resume, resume: told.resume });
       this.#keep({ name: told.name, resume: told.resume });
     });
+    // Taking a name over makes a new secret; the window that it was taken from needs it to take it back.
+    this.#windows.onmessage = ({ data }) => {
+      if (data.spent && data.spent === this.#kept.resume) this.#keep({ resume: data.resume });
+    };
     socket.on('loginNameExists', () => {
       if (this.me !== null) this.#forget('Somebody else has your name now. Choose another one.');
     });
