@@ -222,8 +222,8 @@ static void on_reap(evutil_socket_t fd, short what, void *user)
         return;
     log_failure(link, was);
     lookup_cancel(link);
-    link_conn_close(&link->command);
-    link_conn_close(&link->subscriber);
+    link_conn_drop(&link->command);
+    link_conn_drop(&link->subscriber);
     link->depth++;
     answer_all(&link->command, CONFAB_EUNAVAILABLE);
     answer_all(&link->subscriber, CONFAB_EUNAVAILABLE);

@@ -214,6 +214,15 @@ void link_conn_open(struct link_conn *conn, const struct link_address *address)
         link_fail(conn->link, strerror(errno));
 }
 
+void link_conn_drop(struct link_conn *conn)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    if (conn->fd >= 0)
+        setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    link_conn_close(conn);
+}
+
 void link_conn_close(struct link_conn *conn)
 {
     if (conn->readable != NULL)

@@ -108,6 +108,9 @@ void link_conn_fini(struct link_conn *conn);
 void link_conn_open(struct link_conn *conn, const struct link_address *address);
 /* Closes the socket and forgets what was queued; the calls stay for link_answer(). */
 void link_conn_close(struct link_conn *conn);
+/* The same, and what the kernel has not delivered yet is thrown away: a command that is answered as
+ * lost should not be carried out much later. */
+void link_conn_drop(struct link_conn *conn);
 /* Appends a command to the queue and sees to it that it is sent: CONFAB_OK, CONFAB_ELIMIT. */
 int link_conn_put(struct link_conn *conn, const struct text *args, unsigned count);
 struct link_call *link_conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,

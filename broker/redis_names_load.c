@@ -41,12 +41,16 @@ struct names_load {
     struct htable by_key;
     bool has_base;
     uint64_t base_seq; /* when the first page was made: earlier records are in the pages */
+    uint64_t last_seq; /* when the last page was made: records up to it are waited for */
+    bool pages_done;
     struct list kept;
     unsigned kept_count;
+    uint64_t kept_seq; /* the last one's */
     unsigned restarts;
 };
 
 static void ask_page(struct names_load *load, struct text cursor);
+static void finish_when_complete(struct names_load *load);
 
 /* ---- life ---- */
 
@@ -67,7 +71,9 @@ static void forget_content(struct names_load *load)
         free(record);
     }
     load->kept_count = 0;
+    load->kept_seq = 0;
     load->has_base = false;
+    load->pages_done = false;
 }
 
 static void load_free(struct names_load *load)
@@ -95,9 +101,15 @@ void names_load_start(struct redis_names *names)
 
 void names_load_stop(struct redis_names *names)
 {
-    if (names->load == NULL)
+    struct names_load *load = names->load;
+
+    if (load == NULL)
         return;
-    names->load->names = NULL;
+    if (load->pages_done) {
+        load_free(load);
+        return;
+    }
+    load->names = NULL;
     names->load = NULL;
 }
 
@@ -118,6 +130,8 @@ void names_load_keep(struct redis_names *names, uint64_t first_seq, struct confa
     list_init(&record->link);
     list_add_tail(&load->kept, &record->link);
     load->kept_count++;
+    load->kept_seq = first_seq + confab_size(changes) - 1;
+    finish_when_complete(load);
 }
 
 /* ---- what is there ---- */
@@ -283,6 +297,13 @@ static void through(struct names_load *load)
     names_loaded(names);
 }
 
+/* What the pages show must not be ahead of the records: a name would get its place too early. */
+static void finish_when_complete(struct names_load *load)
+{
+    if (load->pages_done && (load->last_seq == load->base_seq || load->kept_seq >= load->last_seq))
+        through(load);
+}
+
 /* ---- pages ---- */
 
 static bool take_page(struct names_load *load, const struct redis_answer *answer)
@@ -296,6 +317,7 @@ static bool take_page(struct names_load *load, const struct redis_answer *answer
         load->has_base = true;
         load->base_seq = (uint64_t)seq;
     }
+    load->last_seq = (uint64_t)seq;
     for (size_t i = 2; i < count; i += PAGE_FIELDS) {
         struct text key = redis_answer_text(redis_answer_at(answer, i));
         struct text shown = redis_answer_text(redis_answer_at(answer, i + 1));
@@ -320,7 +342,8 @@ static void on_page(void *user, int status, const struct redis_answer *answer)
         names_answer_is_bad(load->names, answer);
         load_free(load);
     } else if (strcmp(cursor.bytes, "0") == 0) {
-        through(load);
+        load->pages_done = true;
+        finish_when_complete(load);
     } else {
         ask_page(load, cursor);
     }

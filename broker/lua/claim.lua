@@ -2,10 +2,10 @@
 -- A socket wants a name.
 -- Own arguments: round, key, shown, claim, the resume hash that its client presents ('' for none), the hash that may resume this claim.
 -- Answer: won | resumed | taken, and the seq that this step ends with.
-if not lease_is_valid(owner) then
+local round, key, shown, claim, presented, resume = unpack(ARGV, first_own_arg)
+if not may_claim(round) then
     return EXPIRED
 end
-local round, key, shown, claim, presented, resume = unpack(ARGV, first_own_arg)
 local r = read(key)
 if not r then
     hold(owner, key)

@@ -2,8 +2,8 @@
 -- A node takes part in a roster, for the first time or again after its link was down.
 -- Own arguments: the `born` that the node remembers ('' at first) and the last seq it has seen.
 -- Answer: born, seq, round. `born` is another one than before when the data were lost, or set back to an older state, meanwhile; then what the
--- nodes remember counts for more than what is here. `round` marks what the node claims from now on: whatever else it is
--- said to hold is not true any more (see prune.lua).
+-- nodes remember counts for more than what is here. `round` marks what the node claims from here on: whatever else it is
+-- said to hold is not true any more (see prune.lua), and what it claimed before is void (may_claim).
 if not lease_is_valid(owner) then
     return EXPIRED
 end
@@ -15,4 +15,6 @@ if not born or (remembered == born and last_seq > seq) then
     seq = now_us
     redis.call('HSET', meta, 'born', born, 'seq', born)
 end
-return {born, whole(seq), whole(now_us)}
+local round = whole(now_us)
+redis.call('HSET', owners, owner, round)
+return {born, whole(seq), round}

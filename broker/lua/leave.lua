@@ -16,6 +16,6 @@ for _, key in ipairs(keys) do
     end
 end
 if #keys < count then
-    redis.call('SREM', owners, owner)
+    redis.call('HDEL', owners, owner)
 end
 return finish({'ok', #keys == count and 1 or 0})

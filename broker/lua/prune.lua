@@ -3,10 +3,10 @@
 -- nobody has seen these names since.
 -- Own arguments: round, how many to look at, the last key looked at before ('' at first).
 -- Answer: ok, and the last key looked at, '' when through.
-if not lease_is_valid(owner) then
+local round, count, after = ARGV[first_own_arg], tonumber(ARGV[first_own_arg + 1]), ARGV[first_own_arg + 2]
+if not may_claim(round) then
     return EXPIRED
 end
-local round, count, after = ARGV[first_own_arg], tonumber(ARGV[first_own_arg + 1]), ARGV[first_own_arg + 2]
 local keys = held_keys(owner, after ~= '' and after or nil, count)
 for _, key in ipairs(keys) do
     local r = read(key)

@@ -3,10 +3,10 @@
 -- Own arguments: round, then key, shown, claim, resume hash of each name.
 -- Answer: ok, and the claims that are lost, because somebody else holds the name now.
 -- A name that is gone was announced as left by whoever swept it, so its return is announced.
-if not lease_is_valid(owner) then
+local round = ARGV[first_own_arg]
+if not may_claim(round) then
     return EXPIRED
 end
-local round = ARGV[first_own_arg]
 local reply = {'ok'}
 for i = first_own_arg + 1, #ARGV, 4 do
     local key, shown, claim, resume = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]

@@ -5,7 +5,7 @@
 --   meta    hash    born, seq; storm_*: announcements counted instead of sent
 --   grace   zset    key -> the instant (ms) at which a name without a holder is freed
 --   held    zset    all scores 0, "<owner>\0<key>": what each owner holds
---   owners  set     the owners that may have something in held
+--   owners  hash    owner -> its round: who takes part, since when
 --   leases  zset    owner -> the instant (ms) at which its node counts as dead; of all rosters
 -- An owner is "<node tag>:<incarnation>"; the empty owner stands for a name put back from a node's copy after the data were lost.
 --
@@ -64,7 +64,6 @@ end
 
 local function hold(who, key)
     redis.call('ZADD', held, 0, held_member(who, key))
-    redis.call('SADD', owners, who)
 end
 
 local function let_go(who, key)
@@ -74,6 +73,12 @@ end
 local function lease_is_valid(who)
     local expires = redis.call('ZSCORE', leases, who)
     return expires and tonumber(expires) > now
+end
+
+-- A step that was sent on an earlier connection may arrive late, behind what its node has said since. It counts no more: since then the
+-- node has entered anew and begun another round.
+local function may_claim(round)
+    return lease_is_valid(owner) and redis.call('HGET', owners, owner) == round
 end
 
 -- ---- what this step changes, and tells ----

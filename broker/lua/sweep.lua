@@ -24,7 +24,7 @@ if allowed > 0 then
         end
         left = left - 1
     end
-    for _, who in ipairs(redis.call('SMEMBERS', owners)) do
+    for _, who in ipairs(redis.call('HKEYS', owners)) do
         if left > 0 and not lease_is_valid(who) then
             local keys = held_keys(who, nil, left)
             for _, key in ipairs(keys) do
@@ -37,7 +37,7 @@ if allowed > 0 then
             end
             left = left - #keys
             if left > 0 then
-                redis.call('SREM', owners, who)
+                redis.call('HDEL', owners, who)
             end
         end
     end

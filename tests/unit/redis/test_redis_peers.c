@@ -385,69 +385,6 @@ static void test_garbage(void **state)
     WAIT_FOR(w, strcmp(node_list(&w->nodes[1]), "ann bob") == 0);
 }
 
-/* ---- names ---- */
-
-static void test_fifty_race_for_one_name(void **state)
-{
-    struct world *w = *state;
-    struct claiming claims[51];
-    unsigned answered, won = 0, winner = 0;
-
-    onlooker_start(w);
-    onlooker_subscribe(w, REDIS_SUBSCRIBE, "socket.io#/#");
-    for (unsigned i = 0; i < NODES_MAX; i++)
-        node_start(w, i);
-    for (unsigned i = 0; i < 51; i++)
-        node_ask(&w->nodes[i % NODES_MAX], "bride", 0, &claims[i]);
-    do {
-        world_turn(w);
-        answered = 0;
-        for (unsigned i = 0; i < 51; i++)
-            answered += claims[i].answers;
-    } while (answered < 51);
-    for (unsigned i = 0; i < 51; i++) {
-        assert_true(claims[i].result == BROKER_CLAIM_WON || claims[i].result == BROKER_CLAIM_TAKEN);
-        if (claims[i].result == BROKER_CLAIM_WON) {
-            won++;
-            winner = i;
-        }
-    }
-    assert_int_equal(won, 1);
-    WAIT_FOR(w, w->announced.joined == 1);
-    broker_roster_release(w->nodes[winner % NODES_MAX].roster, claims[winner].claim, false);
-    WAIT_FOR(w, w->announced.left == 1);
-    for (unsigned i = 0; i < NODES_MAX; i++)
-        WAIT_FOR(w, broker_roster_count(w->nodes[i].roster) == 0);
-    assert_int_equal(w->announced.joined, 1);
-}
-
-/* A lost line: the client comes back on another node, within the lease. */
-static void test_resumed_on_another_node(void **state)
-{
-    struct world *w = *state;
-    struct claiming claiming;
-    struct member *member;
-
-    onlooker_start(w);
-    onlooker_subscribe(w, REDIS_SUBSCRIBE, "socket.io#/#");
-    node_start(w, 0);
-    node_start(w, 1);
-    member = node_member(&w->nodes[0], NULL);
-    node_ask(&w->nodes[1], "ann", 7, &claiming);
-    WAIT_FOR(w, claiming.answers == 1 && member->heard.joined == 1);
-    node_crash(&w->nodes[1]);
-    node_ask(&w->nodes[0], "ann", 8, &claiming);
-    WAIT_FOR(w, claiming.answers == 1);
-    assert_int_equal(claiming.result, BROKER_CLAIM_TAKEN);
-    node_ask(&w->nodes[0], "ann", 7, &claiming);
-    WAIT_FOR(w, claiming.answers == 1);
-    assert_int_equal(claiming.result, BROKER_CLAIM_RESUMED);
-    world_pass(w, 2 * LEASE_MS);
-    assert_int_equal(w->announced.joined, 1);
-    assert_int_equal(w->announced.left, 0);
-    assert_string_equal(node_list(&w->nodes[0]), "ann");
-}
-
 /* ---- the tag ---- */
 
 static void test_tag_of_a_live_process(void **state)
@@ -566,8 +503,6 @@ int main(void)
         CASE(test_answers_go_to_the_asker),
         CASE(test_long_answers),
         CASE(test_garbage),
-        CASE(test_fifty_race_for_one_name),
-        CASE(test_resumed_on_another_node),
         CASE(test_tag_of_a_live_process),
         CASE(test_tag_of_a_dead_process),
         CASE(test_drawn_tags),

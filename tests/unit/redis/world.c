@@ -462,7 +462,7 @@ static void flatten(char *out, size_t out_bytes, const struct redis_answer *answ
     }
 }
 
-static void on_answer(void *user, int status, const struct redis_answer *answer)
+void onlooker_answered(void *user, int status, const struct redis_answer *answer)
 {
     struct world *w = user;
 
@@ -482,7 +482,7 @@ const char *onlooker_ask(struct world *w, const char *first, ...)
         args[count++] = (struct text){arg, strlen(arg)};
     va_end(rest);
     w->answer[0] = '\0';
-    assert_int_equal(redis_link_command(w->onlooker, args, count, on_answer, w), CONFAB_OK);
+    assert_int_equal(redis_link_command(w->onlooker, args, count, onlooker_answered, w), CONFAB_OK);
     WAIT_FOR(w, w->answers > before);
     return w->answer;
 }

@@ -151,6 +151,8 @@ void onlooker_subscribe(struct world *w, enum redis_subscription kind, const cha
 void onlooker_publish(struct world *w, const char *channel, const void *payload, size_t bytes);
 /* Asks Redis and waits for the answer, which is in w->answer. */
 const char *onlooker_ask(struct world *w, const char *first, ...) __attribute__((sentinel));
+/* For commands given in another way: puts the answer into w->answer; user is the world. */
+void onlooker_answered(void *user, int status, const struct redis_answer *answer);
 /* The number of messages seen on a channel that contain the text. */
 unsigned onlooker_saw(const struct world *w, const char *channel, const char *text);
 
