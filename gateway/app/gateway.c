@@ -42,13 +42,13 @@ void gateway_fail(struct gateway *gateway, int status)
 
 /* ---- admission: the application's filter, and the node's own state ---- */
 
-static void admitted(void *user, const struct server_refusal *refusal)
+static void on_admitted(void *user, bool admitted, const char *message)
 {
     struct net_admission *admission = user;
-    if (refusal == NULL)
+    if (admitted)
         net_admission_allow(admission);
     else
-        net_admission_deny(admission, refusal->message);
+        net_admission_deny(admission, message);
 }
 
 static void on_admission(void *user, struct net_admission *admission)
@@ -60,7 +60,7 @@ static void on_admission(void *user, struct net_admission *admission)
         return;
     }
     struct eio_handshake *handshake = eio_handshake_hold(net_admission_handshake(admission));
-    (void)server_admit(gateway->server, handshake, admitted, admission);
+    server_admit(gateway->server, handshake, on_admitted, admission);
     eio_handshake_release(handshake);
 }
 

@@ -3,13 +3,11 @@
  * may come at once or later; what comes at once goes on without a detour through the end of the
  * turn.
  */
-#include "common/buf.h"
 #include "common/err.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
 
 #define DECISION_DEADLINE_MS 20000
-#define FORBIDDEN 403
 #define NOT_IN_TIME "The server did not decide in time"
 
 void sio_middleware_run(struct confab_socket *socket)
@@ -31,46 +29,20 @@ void sio_middleware_run(struct confab_socket *socket)
 
 /* ---- the filter ---- */
 
-static void refuse_admission(const struct sio_token *token, const char *message)
-{
-    struct buf json;
-    struct confab_value *body = confab_set(confab_object(), "code", confab_int(4));
-    confab_set(body, "message", confab_string(message));
-    buf_init(&json, 65536);
-    int status = value_write_json(body, &json, NULL);
-    struct server_refusal refusal = {
-        .status = FORBIDDEN,
-        .message = message,
-        .json = status == CONFAB_OK ? buf_text(&json) : "{\"code\":4,\"message\":\"Forbidden\"}"};
-    token->done(token->user, &refusal);
-    buf_fini(&json);
-    confab_value_release(body);
-}
-
-uint64_t server_admit(struct confab_server *server, struct eio_handshake *handshake,
-                      server_admitted_fn *done, void *user)
+void server_admit(struct confab_server *server, struct eio_handshake *handshake,
+                  server_admitted_fn *done, void *user)
 {
     sio_now_ms(server);
     if (server->filter == NULL) {
-        done(user, NULL);
-        return 0;
+        done(user, true, NULL);
+        return;
     }
     struct sio_token *token = sio_token_new(server, SIO_TOKEN_FILTER, DECISION_DEADLINE_MS);
-    uint64_t id = token->id;
     token->done = done;
     token->user = user;
     token->handshake = eio_handshake_hold(handshake);
-    /* The token may be spent, and freed, when the filter returns. */
     server->filter(server, (const struct confab_handshake *)(const void *)handshake,
-                   (struct confab_token){id}, server->filter_user);
-    return slots_find(&server->tokens, id) != NULL ? id : 0;
-}
-
-void server_admit_cancel(struct confab_server *server, uint64_t id)
-{
-    struct sio_token *token = sio_token_find(server, (struct confab_token){id});
-    if (token != NULL && token->kind == SIO_TOKEN_FILTER)
-        sio_token_spend(server, token);
+                   (struct confab_token){token->id}, server->filter_user);
 }
 
 void confab_filter(struct confab_server *server, confab_filter_fn *filter, void *user)
@@ -97,7 +69,7 @@ int confab_allow(struct confab_server *server, struct confab_token token)
     if (!spend(server, token, &spent))
         return CONFAB_ENOTFOUND;
     if (spent.kind == SIO_TOKEN_FILTER)
-        spent.done(spent.user, NULL);
+        spent.done(spent.user, true, NULL);
     else if (sio_token_unblock(server, &spent) == NULL)
         return CONFAB_ECLOSED;
     return CONFAB_OK;
@@ -126,7 +98,7 @@ int confab_refuse(struct confab_server *server, struct confab_token token, const
     }
     if (spent.kind == SIO_TOKEN_MIDDLEWARE)
         return refuse_socket(server, &spent, message, data);
-    refuse_admission(&spent, message);
+    spent.done(spent.user, false, message);
     confab_value_release(data);
     return CONFAB_OK;
 }
@@ -134,7 +106,7 @@ int confab_refuse(struct confab_server *server, struct confab_token token, const
 void sio_middleware_expired(struct confab_server *server, const struct sio_token *token)
 {
     if (token->kind == SIO_TOKEN_FILTER)
-        refuse_admission(token, NOT_IN_TIME);
+        token->done(token->user, false, NOT_IN_TIME);
     else
         refuse_socket(server, token, NOT_IN_TIME, NULL);
 }

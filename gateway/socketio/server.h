@@ -117,7 +117,8 @@ typedef void confab_filter_fn(struct confab_server *server,
                               void *user);
 void confab_filter(struct confab_server *server, confab_filter_fn *filter, void *user);
 
-/* CONFAB_ENOTFOUND: the token is spent. CONFAB_ECLOSED: the client has gone meanwhile. */
+/* CONFAB_ENOTFOUND: the token is spent. CONFAB_ECLOSED: the socket has gone meanwhile (of the
+ * client of a filter's token nothing is known). */
 int confab_allow(struct confab_server *server, struct confab_token token);
 /* The client gets {message, data}; data may be NULL; taken. From the filter: HTTP 403 with the
  * message. */

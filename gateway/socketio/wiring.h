@@ -88,20 +88,13 @@ int64_t server_deadline(const struct confab_server *server);
 
 /* ---- admission: the application's request filter ---- */
 
-/* NULL refusal: admitted. Texts are borrowed for the call. */
-struct server_refusal {
-    int status;          /* 403 */
-    const char *message; /* the body for a WebSocket handshake */
-    const char *json;    /* the body for any other request: {"code":4,"message":…} */
-};
-typedef void server_admitted_fn(void *user, const struct server_refusal *refusal);
+/* `message`: why not, in the application's words; borrowed for the call. */
+typedef void server_admitted_fn(void *user, bool admitted, const char *message);
 
 /* Asks whether a request may open a session. `done` is called exactly once, perhaps before this
- * returns (then 0 is returned), unless the request is cancelled. `handshake` is held as needed. */
-uint64_t server_admit(struct confab_server *server, struct eio_handshake *handshake,
-                      server_admitted_fn *done, void *user);
-/* Whoever asked has gone: `done` will not be called. 0 and spent ids are fine. */
-void server_admit_cancel(struct confab_server *server, uint64_t id);
+ * returns, at the latest by server_stop(). `handshake` is held as needed. */
+void server_admit(struct confab_server *server, struct eio_handshake *handshake,
+                  server_admitted_fn *done, void *user);
 
 /* ---- the end of a process ---- */
 
