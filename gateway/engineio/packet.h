@@ -91,7 +91,6 @@ bool eio_query_next(const char **query, struct eio_query_pair *pair);
 size_t eio_query_decode(const char *text, size_t text_bytes, char *out, size_t out_bytes);
 
 #define EIO_SID_MAX_BYTES 31 /* 8 of tag, the dot, 22 random characters */
-#define EIO_JSONP_MAX_DIGITS 10
 
 enum eio_query_transport {
     EIO_QUERY_TRANSPORT_UNKNOWN, /* also: absent */
@@ -102,11 +101,10 @@ enum eio_query_transport {
 /* What the engine wants to know of a query. Of equal keys the last counts. */
 struct eio_query {
     enum eio_query_transport transport;
-    bool is_revision_4;                   /* EIO is the text `4` */
-    bool has_sid;                         /* a sid that is not empty */
-    bool b64;                             /* b64 with any value: the client takes no binary */
-    char sid[EIO_SID_MAX_BYTES + 1];      /* empty when it cannot be one of ours */
-    char jsonp[EIO_JSONP_MAX_DIGITS + 1]; /* the digits of `j`; empty: no JSONP */
+    bool is_revision_4;              /* EIO is the text `4` */
+    bool has_sid;                    /* a sid that is not empty */
+    bool b64;                        /* b64 with any value: the client takes no binary */
+    char sid[EIO_SID_MAX_BYTES + 1]; /* empty when it cannot be one of ours */
 };
 
 /* Reads `query` (NUL-terminated, without `?`) in one pass and without allocating. Never fails:

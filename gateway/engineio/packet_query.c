@@ -110,18 +110,6 @@ static void set_transport(struct eio_query *out, const struct word *value)
         out->transport = EIO_QUERY_TRANSPORT_UNKNOWN;
 }
 
-/* The callback's index becomes part of a script: nothing but digits passes. */
-static void set_jsonp(struct eio_query *out, const struct word *value)
-{
-    size_t i, n = 0;
-
-    for (i = 0; i < value->length && i < sizeof(value->bytes) && n < EIO_JSONP_MAX_DIGITS; i++) {
-        if (value->bytes[i] >= '0' && value->bytes[i] <= '9')
-            out->jsonp[n++] = value->bytes[i];
-    }
-    out->jsonp[n] = '\0';
-}
-
 void eio_query_parse(const char *query, struct eio_query *out)
 {
     struct eio_query_pair pair;
@@ -139,7 +127,5 @@ void eio_query_parse(const char *query, struct eio_query *out)
             set_sid(out, &value);
         else if (word_is(&key, "b64"))
             out->b64 = value.length > 0;
-        else if (word_is(&key, "j"))
-            set_jsonp(out, &value);
     }
 }

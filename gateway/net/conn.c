@@ -17,20 +17,9 @@ static const char *const reason_labels[] = {
 #undef X
 };
 
-static const char *const reason_texts[] = {
-#define X(symbol, label, text) [symbol] = text,
-    NET_CLOSE_REASONS(X)
-#undef X
-};
-
 const char *net_close_label(enum net_close_reason reason)
 {
     return reason_labels[reason];
-}
-
-const char *net_close_text(enum net_close_reason reason)
-{
-    return reason_texts[reason];
 }
 
 static void on_event(evutil_socket_t fd, short events, void *user)

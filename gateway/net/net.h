@@ -121,7 +121,7 @@ int64_t net_now_ms(struct net *net);
 
 /* ---- what happened ---- */
 
-/* Why a TCP connection ended: symbol, metric label, text for logs. */
+/* Why a TCP connection ended: symbol, metric label, what it means. */
 #define NET_CLOSE_REASONS(X)                                                                  \
     X(NET_CLOSE_CLIENT, "client_closed", "closed by the client between requests")             \
     X(NET_CLOSE_CLIENT_EARLY, "client_closed_early", "closed by the client inside a request") \
@@ -150,7 +150,6 @@ enum net_close_reason {
         NET_CLOSE_REASON_COUNT
 };
 const char *net_close_label(enum net_close_reason reason);
-const char *net_close_text(enum net_close_reason reason);
 
 #define NET_REFUSAL_CODES 6
 
