@@ -9,11 +9,13 @@
  * What every program gets besides its own table: --config FILE, --check-config, --print-config,
  * --help, --version. A table without an env_prefix has no environment variables.
  *
- *   --name value, --name=value; truths: --name, --name on, --name=off, --no-name
- *   file: "name = value" lines, '#' starts a comment at a line's begin or behind a blank, a value
- * in double quotes is taken as it stands durations 25s, 100ms, 1m, 2h (a plain number:
- * milliseconds); sizes 1MB, 1MiB, 64kB, 512B (a plain number: bytes) SECRET and URL options also
- * from a file's first line: --name-file, <prefix>NAME_FILE, "name-file ="
+ *   flags      --name value, --name=value; truths: --name, --name on, --name=off, --no-name
+ *   file       "name = value" lines; '#' starts a comment at a line's begin or behind a blank; a
+ *              value in double quotes is taken as it stands
+ *   durations  25s, 100ms, 1m, 2h; a plain number: milliseconds
+ *   sizes      1MB, 1MiB, 64kB, 512B; a plain number: bytes
+ *   secrets    SECRET and URL options also from a file's first line: --name-file,
+ *              <prefix>NAME_FILE, "name-file ="
  */
 #ifndef CONFAB_COMMON_OPTIONS_H
 #define CONFAB_COMMON_OPTIONS_H

@@ -2,10 +2,15 @@
  * One gateway: all rooms wired together, everything it owns hanging off one struct. Several may
  * live in one process.
  *
- * gateway.c   birth, wiring, one turn, death       files.c    the page and the client bundles
- * run.c       confab_run(): options, signals, loop http.c     health, readiness, metrics
- * drain.c     the orderly end                      metrics.c  counters of all rooms into the one
- * table health.c    --health
+ * gateway.c   birth, wiring, one turn, death
+ * run.c       confab_run(): options, signals, the loop
+ * cluster.c   from the options to a Redis broker
+ * drain.c     the orderly end
+ * files.c     the page and the client bundles
+ * http.c      health, readiness, metrics
+ * metrics.c   counters of all rooms into the one table
+ * health.c    --health
+ * raw.c       an application on Engine.IO beside Socket.IO
  */
 #ifndef CONFAB_APP_GATEWAY_H
 #define CONFAB_APP_GATEWAY_H
@@ -69,8 +74,9 @@ struct gateway {
 
 /*
  * Builds a gateway on a loop. Takes over *options (options_fini() is its own from here, also on
- * failure). On CONFAB_OK the caller turns the loop and calls gateway_turn(); the ready lines go to
- * stdout when it accepts. Errors: *status is the exit status, the reason was logged.
+ * failure). The caller turns the loop and calls gateway_turn() after each turn; the ready lines
+ * have gone to stdout when this returns. NULL: *status is the exit status, the reason was told on
+ * stderr.
  */
 struct gateway *gateway_new(struct event_base *base, struct options *options,
                             const struct confab_app *app, int *status);
@@ -91,7 +97,7 @@ void gateway_drain_advance(struct gateway *gateway, int64_t now_ms);
 int64_t gateway_drain_deadline(const struct gateway *gateway);
 int gateway_load_files(struct gateway *gateway);
 int gateway_ask_health(const struct options *options);
-/* Stops with a line in the log. */
+/* The loop is to end with this exit status. */
 void gateway_fail(struct gateway *gateway, int status);
 
 #endif

@@ -211,12 +211,12 @@ void net_files_free(struct net_files **files);
 /*
  * Reads the regular files of a directory (subdirectories too, three deep; names with a leading dot
  * or unusual characters are left out) and serves them below `prefix` ("/"); index.html also as the
- * prefix itself. `version`: the ETag is `"version"` when given, else made from the content. Errors:
- * CONFAB_ENOTFOUND (no such directory), CONFAB_EIO, CONFAB_ELIMIT (above 64 MiB).
+ * prefix itself. ETags are made from the content. Errors: CONFAB_ENOTFOUND (no such directory),
+ * CONFAB_EIO, CONFAB_ELIMIT (all files together above 64 MiB).
  */
 int net_files_add_directory(struct net_files *files, const char *prefix, const char *directory);
 /* One file under one path, for the client bundles; `etag` is the text between the quotes, NULL:
- * made from the content. */
+ * made from the content. Errors: CONFAB_ENOTFOUND (no such file), the others as above. */
 int net_files_add(struct net_files *files, const char *path, const char *file, const char *etag);
 size_t net_files_count(const struct net_files *files);
 

@@ -6,9 +6,10 @@
  *
  *     CONNECTING   its CONNECT came; middleware decides; packets that followed wait
  *     CONNECTED    a member of the namespace
- *     CLOSING      it ends, but something is still pending: the handler that is running, a
- * decision, events that had arrived before, a claim. Emits go nowhere ENDING       inside its
- * disconnect handler DEAD         waits for the end of the turn to be freed
+ *     CLOSING      it ends, but something is still pending: a running handler, a decision,
+ *                  events that had arrived before, a claim; emits go nowhere
+ *     ENDING       inside its disconnect handler
+ *     DEAD         waits for the end of the turn to be freed
  *
  * `blocked` is the one decision that later packets wait for. Handlers are called from two places:
  * sio_socket_event() when nothing waits, and sio_socket_run(), which empties what waited. Nothing
