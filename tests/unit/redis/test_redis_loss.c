@@ -107,6 +107,37 @@ static void test_data_are_flushed(void **state)
     nothing_happened(w);
 }
 
+/* Redis comes back with what was true some time ago. */
+static void test_redis_comes_back_old(void **state)
+{
+    struct world *w = *state;
+    struct broker_claim old[2];
+
+    node_start(w, 0);
+    node_start(w, 1);
+    old[0] = node_claim(&w->nodes[0], "old0");
+    old[1] = node_claim(&w->nodes[1], "old1");
+    node_claim(&w->nodes[0], "ann");
+    onlooker_start(w);
+    assert_string_equal(onlooker_ask(w, "SAVE", NULL), "OK");
+    node_claim(&w->nodes[1], "bob");
+    broker_roster_release(w->nodes[0].roster, old[0], false);
+    broker_roster_release(w->nodes[1].roster, old[1], false);
+    node_claim(&w->nodes[0], "cid");
+    node_claim(&w->nodes[1], "dora");
+    WAIT_FOR(w, strcmp(node_list(&w->nodes[0]), "ann bob cid dora") == 0);
+    WAIT_FOR(w, strcmp(node_list(&w->nodes[1]), "ann bob cid dora") == 0);
+    node_member(&w->nodes[0], "room");
+    node_member(&w->nodes[1], "room");
+    redis_server_kill(&w->server);
+    WAIT_FOR(w, broker_state(w->nodes[0].broker) == BROKER_DOWN &&
+                    broker_state(w->nodes[1].broker) == BROKER_DOWN);
+    redis_server_start(&w->server);
+    nothing_happened(w);
+    onlooker_start(w);
+    assert_string_equal(onlooker_ask(w, "HLEN", "confab:{socket.io}:roster:/:names", NULL), "4");
+}
+
 static void test_scripts_are_flushed(void **state)
 {
     struct world *w = *state;
@@ -276,15 +307,11 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_redis_comes_back_empty),
-        CASE(test_redis_stops_for_long),
-        CASE(test_data_are_flushed),
-        CASE(test_scripts_are_flushed),
-        CASE(test_a_node_is_away),
-        CASE(test_a_node_blinks),
-        CASE(test_given_back_while_away),
-        CASE(test_lost_with_its_node),
-        CASE(test_a_node_dies),
+        CASE(test_redis_comes_back_empty), CASE(test_redis_stops_for_long),
+        CASE(test_redis_comes_back_old),   CASE(test_data_are_flushed),
+        CASE(test_scripts_are_flushed),    CASE(test_a_node_is_away),
+        CASE(test_a_node_blinks),          CASE(test_given_back_while_away),
+        CASE(test_lost_with_its_node),     CASE(test_a_node_dies),
         CASE(test_a_node_leaves),
     };
 #undef CASE

@@ -77,7 +77,7 @@ int world_teardown(void **state)
     redis_link_free(&w->onlooker);
     event_base_loop(w->base, EVLOOP_NONBLOCK);
     event_base_free(w->base);
-    redis_server_kill(&w->server);
+    redis_server_end(&w->server);
     free(w->seen);
     free(w);
     live_report(stderr);

@@ -32,18 +32,24 @@ static uint16_t free_port(void)
     return ntohs(address.sin_port);
 }
 
+static void dump_name(const struct redis_server *server, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "confab-test-%u.rdb", server->port);
+}
+
 static void run_server(const struct redis_server *server, int out)
 {
     const char *password = server->password != NULL ? server->password : "";
-    char port[8];
+    char port[8], dump[64];
 
+    dump_name(server, dump, sizeof(dump));
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     snprintf(port, sizeof(port), "%u", server->port);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
     execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "",
-           "--appendonly", "no", "--daemonize", "no", "--dir", "/tmp", "--requirepass", password,
-           (char *)NULL);
+           "--appendonly", "no", "--daemonize", "no", "--dir", "/tmp", "--dbfilename", dump,
+           "--requirepass", password, (char *)NULL);
     fprintf(stderr, "redis-server: %s\n", strerror(errno));
     _exit(127);
 }
@@ -104,6 +110,16 @@ void redis_server_kill(struct redis_server *server)
     waitpid(server->pid, NULL, 0);
     close(server->log_fd);
     server->pid = 0;
+}
+
+void redis_server_end(struct redis_server *server)
+{
+    char name[64], path[80];
+
+    redis_server_kill(server);
+    dump_name(server, name, sizeof(name));
+    snprintf(path, sizeof(path), "/tmp/%s", name);
+    unlink(path);
 }
 
 void redis_server_pause(const struct redis_server *server)

@@ -19,10 +19,13 @@ struct redis_server {
 };
 
 /* Starts it and returns when it accepts connections. The first start finds a port, later ones use
- * it again; the data begin empty. */
+ * it again; the data begin
+ * as they were saved (SAVE), or empty. */
 void redis_server_start(struct redis_server *server);
 /* Stops it at once (SIGKILL), as a crash would. Without effect when it does not run. */
 void redis_server_kill(struct redis_server *server);
+/* The same, and forgets what was saved. */
+void redis_server_end(struct redis_server *server);
 /* SIGSTOP, SIGCONT: it is there but does not answer. */
 void redis_server_pause(const struct redis_server *server);
 void redis_server_resume(const struct redis_server *server);
