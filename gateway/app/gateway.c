@@ -223,8 +223,9 @@ static void arm_deadline(struct gateway *gateway)
 void gateway_turn(struct gateway *gateway)
 {
     server_advance(gateway->server);
-    gateway_drain_advance(gateway, net_now_ms(gateway->net));
     net_turn(gateway->net);
+    /* The next turn reads its own clock, at its first event. */
+    gateway_drain_advance(gateway, clock_mono_ms());
     arm_deadline(gateway);
 }
 

@@ -42,7 +42,7 @@ enum drain_state {
     DRAIN_NOT,
     DRAIN_ANNOUNCED, /* not ready any more, but still accepting: balancers must notice first */
     DRAIN_CLOSING,   /* no handshakes; sessions are closed one after the other */
-    DRAIN_LEAVING,   /* no session left; the cluster is told */
+    DRAIN_LEAVING, /* all sessions are closed; the cluster is told, clients take what was queued */
     DRAIN_DONE,
 };
 
@@ -68,6 +68,10 @@ struct gateway {
     enum drain_state drain;
     int64_t drain_at_ms;  /* when the state was entered */
     int64_t drain_end_ms; /* when it ends whatever is left */
+    bool hurried;         /* a person waits for the end */
+    bool left_cluster;    /* in DRAIN_LEAVING: Redis knows, or cannot be told */
+    bool net_drained;     /* in DRAIN_LEAVING: no connection is accepted any more */
+    int64_t words_end_ms; /* in DRAIN_LEAVING: until when the last bytes are waited for */
     bool done;
     int status; /* exit status once done */
 };

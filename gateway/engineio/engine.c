@@ -92,6 +92,11 @@ size_t eio_engine_session_count(const struct eio_engine *engine)
     return engine->open_count;
 }
 
+bool eio_engine_is_leaving(const struct eio_engine *engine)
+{
+    return timerfifo_next(&engine->close_waits) != TIMERQ_NEVER;
+}
+
 int64_t eio_engine_deadline(const struct eio_engine *engine)
 {
     const struct timerfifo *queues[] = {&engine->pings, &engine->pongs, &engine->upgrades,

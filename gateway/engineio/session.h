@@ -154,6 +154,9 @@ void eio_engine_set_tag(struct eio_engine *engine, const char *node_tag);
 const struct eio_counters *eio_engine_counters(const struct eio_engine *engine);
 /* Sessions that are open: on_open was given, on_close not yet decided. */
 size_t eio_engine_session_count(const struct eio_engine *engine);
+/* Sessions are still leaving: closed by the upper half, with something queued, or waiting for a GET
+ * that takes the close. */
+bool eio_engine_is_leaving(const struct eio_engine *engine);
 /* The next instant at which eio_engine_advance() has something to do; INT64_MAX when never.
  * O(1). */
 int64_t eio_engine_deadline(const struct eio_engine *engine);

@@ -156,20 +156,53 @@ static void an_address_in_use_is_told_and_leaves_nothing(void **state)
     assert_int_equal(live_total(), 0);
 }
 
+/* A session that polls and has joined; `query` gets its sid. */
+static void join(struct world *world, int port, char query[64])
+{
+    char answer[ANSWER_BYTES], *sid;
+    handshake(world, port, answer);
+    sid = strstr(answer, "\"sid\":\"");
+    assert_non_null(sid);
+    snprintf(query, 64, "&sid=%.*s", (int)strcspn(sid + 7, "\""), sid + 7);
+    ask(world, port, "POST", query, "40", answer);
+}
+
+/* What was queued for a client between two polls is still its. */
+static void an_end_waits_for_what_was_queued(void **state)
+{
+    (void)state;
+    struct world world = {.base = event_base_new()};
+    char answer[ANSWER_BYTES], query[64];
+    int status = -1, port = free_port();
+    world.gateways[0] = start(world.base, port, "one", NULL, &status);
+    join(&world, port, query);
+    ask(&world, port, "POST", query, "42[\"send_msg\",\"last words\"]", answer);
+    gateway_drain(world.gateways[0], true);
+    turn(&world);
+    ask(&world, port, "GET", query, "", answer);
+    assert_non_null(strstr(answer, "42[\"send_msg\",\"last words\"]"));
+    ask(&world, port, "GET", query, "", answer);
+    assert_non_null(strstr(answer, "\r\n\r\n6\x1e"
+                                   "1"));
+    for (int64_t end_ms = clock_mono_ms() + WAIT_MS; !world.gateways[0]->done;) {
+        assert_true(clock_mono_ms() < end_ms);
+        turn(&world);
+    }
+    gateway_free(&world.gateways[0]);
+    event_base_free(world.base);
+    assert_int_equal(live_total(), 0);
+}
+
 /* What may come in one message may be one packet. */
 static void a_larger_payload_is_a_larger_packet(void **state)
 {
     (void)state;
     struct world world = {.base = event_base_new()};
-    char answer[ANSWER_BYTES], query[64], *sid;
+    char answer[ANSWER_BYTES], query[64];
     int status = -1, port = free_port();
     world.gateways[0] = start(world.base, port, "one", "--max-payload-bytes=6MB", &status);
     assert_int_equal(status, 0);
-    handshake(&world, port, answer);
-    sid = strstr(answer, "\"sid\":\"");
-    assert_non_null(sid);
-    snprintf(query, sizeof(query), "&sid=%.*s", (int)strcspn(sid + 7, "\""), sid + 7);
-    ask(&world, port, "POST", query, "40", answer);
+    join(&world, port, query);
     size_t length = 5000000;
     char *packet = malloc(length + 1);
     memset(packet, 'x', length);
@@ -190,6 +223,7 @@ int main(void)
         cmocka_unit_test(three_live_side_by_side),
         cmocka_unit_test(an_address_in_use_is_told_and_leaves_nothing),
         cmocka_unit_test(a_larger_payload_is_a_larger_packet),
+        cmocka_unit_test(an_end_waits_for_what_was_queued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
