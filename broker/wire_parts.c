@@ -1,6 +1,7 @@
 /* Pieces of messages, shared by broadcasts, requests and responses. */
 #include "broker/wire_parts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,17 +152,84 @@ static bool is_reserved(const struct confab_value *event)
     return false;
 }
 
+/* JSON has no word for NaN and the infinities. */
+static bool is_name(const struct confab_value *event)
+{
+    switch (confab_kind(event)) {
+    case CONFAB_STRING:
+        return !is_reserved(event);
+    case CONFAB_INT:
+        return true;
+    case CONFAB_DOUBLE:
+        return isfinite(confab_as_double(event, NAN));
+    default:
+        return false;
+    }
+}
+
+struct attachments {
+    size_t count;
+    double highest; /* number that an object claims to stand for */
+    bool nonsense;
+};
+
+static void look_at_placeholder(const struct confab_value *object, struct attachments *found)
+{
+    const struct confab_value *number = confab_get(object, "num");
+    bool is_number = confab_is(number, CONFAB_INT) || confab_is(number, CONFAB_DOUBLE);
+    double stands_for = is_number ? confab_as_double(number, -1) : -1;
+    if (!(stands_for >= 0))
+        found->nonsense = true;
+    else if (stands_for > found->highest)
+        found->highest = stands_for;
+}
+
+/* As deep as the parser lets values be. */
+static void look_for_placeholders(const struct confab_value *value, struct attachments *found)
+{
+    const struct confab_value *item;
+    switch (confab_kind(value)) {
+    case CONFAB_BINARY:
+    case CONFAB_EXT:
+        found->count++;
+        break;
+    case CONFAB_ARRAY:
+        for (size_t i = 0; i < confab_size(value); i++)
+            look_for_placeholders(confab_at(value, i), found);
+        break;
+    case CONFAB_OBJECT:
+        if (confab_as_bool(confab_get(value, "_placeholder"), false))
+            look_at_placeholder(value, found);
+        for (size_t i = 0; i < confab_size(value); i++) {
+            confab_entry(value, i, NULL, &item);
+            look_for_placeholders(item, found);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* An object of the sender's own that looks like the placeholder of an attachment that is not there
+ * makes clients close. Without attachments nobody looks for placeholders. */
+static bool placeholders_hold(const struct confab_value *data)
+{
+    struct attachments found = {.highest = -1};
+    if (!confab_has_binary(data))
+        return true;
+    look_for_placeholders(data, &found);
+    return !found.nonsense && found.highest < (double)found.count;
+}
+
 /* Node passes anything on; its clients then get packets that they cannot read and close. */
 static bool is_event(const struct confab_value *packet)
 {
     int64_t type = confab_is(confab_get(packet, "type"), CONFAB_INT)
                        ? confab_as_int(confab_get(packet, "type"), -1)
                        : -1;
-    const struct confab_value *event = confab_at(confab_get(packet, "data"), 0);
-    enum confab_kind kind = confab_kind(event);
-    return (type == PACKET_EVENT || type == PACKET_BINARY_EVENT) &&
-           (kind == CONFAB_STRING || kind == CONFAB_INT || kind == CONFAB_DOUBLE) &&
-           !is_reserved(event);
+    const struct confab_value *data = confab_get(packet, "data");
+    return (type == PACKET_EVENT || type == PACKET_BINARY_EVENT) && is_name(confab_at(data, 0)) &&
+           placeholders_hold(data);
 }
 
 static unsigned flags_of(const struct confab_value *flags)

@@ -245,6 +245,7 @@ static void test_packets(void **state)
         {"[\"x\"]", WIRE_TAKE},
         {"[7]", WIRE_TAKE},
         {"[1.5]", WIRE_TAKE},
+        {"[1e999]", WIRE_MALFORMED},
         {"[]", WIRE_MALFORMED},
         {"[null]", WIRE_MALFORMED},
         {"[[\"x\"]]", WIRE_MALFORMED},
@@ -268,6 +269,48 @@ static void test_packets(void **state)
         assert_int_equal(value_write_msgpack(array, &bytes), CONFAB_OK);
         assert_int_equal(wire_read_broadcast(bytes.data, bytes.len, "/", "abcdef", &message),
                          cases[i].verdict);
+        if (message != NULL)
+            message_release(message);
+        confab_value_release(array);
+        buf_fini(&bytes);
+    }
+}
+
+/* What a client would take for placeholders of attachments that are not there. */
+static void test_placeholders(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *arg; /* beside one attachment */
+        enum wire_verdict verdict;
+    } cases[] = {
+        {"{\"_placeholder\":true}", WIRE_MALFORMED},
+        {"{\"_placeholder\":true,\"num\":0}", WIRE_TAKE},
+        {"{\"_placeholder\":true,\"num\":0.5}", WIRE_TAKE},
+        {"{\"_placeholder\":true,\"num\":1}", WIRE_MALFORMED},
+        {"{\"_placeholder\":true,\"num\":-1}", WIRE_MALFORMED},
+        {"{\"_placeholder\":true,\"num\":1e999}", WIRE_MALFORMED},
+        {"{\"_placeholder\":true,\"num\":\"0\"}", WIRE_MALFORMED},
+        {"{\"_placeholder\":1,\"num\":7}", WIRE_TAKE},
+        {"[[{\"a\":{\"_placeholder\":true}}]]", WIRE_MALFORMED},
+    };
+    for (size_t i = 0; i < 2 * TEST_COUNT(cases); i++) {
+        bool attached = i < TEST_COUNT(cases);
+        struct confab_value *arg;
+        struct message *message;
+        struct buf bytes;
+        buf_init(&bytes, 1000);
+        const char *text = cases[i % TEST_COUNT(cases)].arg;
+        assert_int_equal(value_parse_json(text, strlen(text), NULL, &arg), CONFAB_OK);
+        struct confab_value *data = confab_list(confab_string("x"), arg, NULL);
+        if (attached)
+            confab_push(data, confab_binary("b", 1));
+        struct confab_value *packet =
+            confab_set(confab_set(confab_object(), "type", confab_int(2)), "data", data);
+        struct confab_value *array = confab_list(confab_null(), packet, confab_object(), NULL);
+        assert_int_equal(value_write_msgpack(array, &bytes), CONFAB_OK);
+        assert_int_equal(wire_read_broadcast(bytes.data, bytes.len, "/", "abcdef", &message),
+                         attached ? cases[i].verdict : WIRE_TAKE);
         if (message != NULL)
             message_release(message);
         confab_value_release(array);
