@@ -118,10 +118,8 @@ static void on_ack(struct client *client, const char *bytes, size_t length)
         return;
     }
     if (load->options.mode == LOAD_MODE_ECHO) {
-        uint64_t took_us = (uint64_t)(clock_mono_us() - client->echo_sent_at_us);
-        load->counts.delivered++;
-        histogram_add(&load->latency, took_us);
-        histogram_add(&load->latency_second, took_us);
+        if (!message_echoed(client, bytes, length))
+            load->counts.refused++;
         if (load->phase == LOAD_RUN && load->options.rate == 0)
             client_emit_measured(client);
     } else if (memmem(bytes, length, "\"ok\":false", 10) != NULL) {
@@ -201,7 +199,6 @@ void client_emit_measured(struct client *client)
     else
         n = snprintf(packet, capacity, "42%u[\"chat\",{\"room\":\"r%d\",\"message\":\"%s\"}]",
                      client->next_ack++, client->room, text);
-    client->echo_sent_at_us = clock_mono_us();
     client_send(client, packet, (size_t)n);
     free(packet);
 }

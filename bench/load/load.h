@@ -96,7 +96,6 @@ struct client {
     uint32_t *last_seen; /* by sender: the last sequence number; NULL until the first message */
     uint32_t next_ack;
     int64_t opened_at_us;
-    int64_t echo_sent_at_us;
     unsigned pending_entries; /* acks of log-in and join still to come */
     bool upgraded;            /* the WebSocket's answer was read */
 };
@@ -176,6 +175,9 @@ const char *message_make(struct load *load, unsigned sender, int room);
 /* Looks for a measured message of this run inside an event and counts its arrival. False when there
  * is none. */
 bool message_arrived(struct client *client, const char *bytes, size_t length);
+/* The same for the acknowledgement that brings a message back to its sender. What is measured is
+ * the time since that message left, however many others have left meanwhile. */
+bool message_echoed(struct client *client, const char *bytes, size_t length);
 /* After the drain: what never came. */
 void message_count_lost(struct load *load);
 

@@ -44,26 +44,53 @@ static void count_sequence(struct client *client, unsigned sender, uint32_t seq)
         *last = seq;
 }
 
-bool message_arrived(struct client *client, const char *bytes, size_t length)
+struct mark {
+    unsigned long sender;
+    uint32_t seq;
+    long long left_us;
+};
+
+/* False when there is no mark of this run. */
+static bool find_mark(const struct load *load, const char *bytes, size_t length, struct mark *mark)
 {
-    struct load *load = client->load;
-    const char *mark = memmem(bytes, length, MARK, sizeof(MARK) - 1);
-    if (mark == NULL || (size_t)(bytes + length - mark) < sizeof(MARK) + 8)
+    const char *found = memmem(bytes, length, MARK, sizeof(MARK) - 1);
+    if (found == NULL || (size_t)(bytes + length - found) < sizeof(MARK) + 8)
         return false;
-    const char *at = mark + sizeof(MARK) - 1;
+    const char *at = found + sizeof(MARK) - 1;
     if (memcmp(at, load->run, 8) != 0 || at[8] != ':')
         return false; /* another run's */
     char *end;
-    unsigned long sender = strtoul(at + 9, &end, 10);
-    uint32_t seq = *end == ':' ? (uint32_t)strtoul(end + 1, &end, 10) : 0;
-    long long left_us = *end == ':' ? strtoll(end + 1, &end, 10) : 0;
-    if (*end != ':' || sender >= load->sender_count || seq == 0)
-        return false;
-    int64_t took_us = clock_mono_us() - left_us;
+    mark->sender = strtoul(at + 9, &end, 10);
+    mark->seq = *end == ':' ? (uint32_t)strtoul(end + 1, &end, 10) : 0;
+    mark->left_us = *end == ':' ? strtoll(end + 1, &end, 10) : 0;
+    return *end == ':';
+}
+
+static void count_arrival(struct load *load, const struct mark *mark)
+{
+    int64_t took_us = clock_mono_us() - mark->left_us;
     load->counts.delivered++;
     histogram_add(&load->latency, took_us > 0 ? (uint64_t)took_us : 0);
     histogram_add(&load->latency_second, took_us > 0 ? (uint64_t)took_us : 0);
-    count_sequence(client, (unsigned)sender, seq);
+}
+
+bool message_arrived(struct client *client, const char *bytes, size_t length)
+{
+    struct mark mark;
+    if (!find_mark(client->load, bytes, length, &mark) ||
+        mark.sender >= client->load->sender_count || mark.seq == 0)
+        return false;
+    count_arrival(client->load, &mark);
+    count_sequence(client, (unsigned)mark.sender, mark.seq);
+    return true;
+}
+
+bool message_echoed(struct client *client, const char *bytes, size_t length)
+{
+    struct mark mark;
+    if (!find_mark(client->load, bytes, length, &mark))
+        return false;
+    count_arrival(client->load, &mark);
     return true;
 }
 
