@@ -63,6 +63,10 @@ void client_end(struct client *client)
 {
     if (client->state == CLIENT_ENDED)
         return;
+    /* A goodbye, so that the name is free at once: the next run may want it. */
+    if (client->state == CLIENT_READY && client->load->phase == LOAD_DONE &&
+        client->load->options.transport == LOAD_WEBSOCKET)
+        client_send(client, "41", 2);
     leave_room(client);
     client->state = CLIENT_ENDED;
     client->load->ended++;
@@ -92,8 +96,9 @@ static void enter(struct client *client)
     char rest[192];
     client->state = CLIENT_ENTERING;
     if (load->options.login) {
-        snprintf(rest, sizeof(rest), "[\"login\",\"%s%u\"]", load->options.name_prefix,
-                 client->index);
+        /* The run's mark keeps the names of two runs, or of two machines, apart. */
+        snprintf(rest, sizeof(rest), "[\"login\",\"%s-%.4s-%u\"]", load->options.name_prefix,
+                 load->run, client->index);
         send_with_ack(client, rest);
     }
     if (client->room >= 0) {

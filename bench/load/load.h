@@ -121,6 +121,8 @@ struct load {
     uint32_t *next_seq; /* by sender */
     char run[9];        /* tells this run's messages from another's */
     enum load_phase phase;
+    unsigned progress; /* clients that had come or failed at … */
+    int64_t progress_at_us;
     int64_t phase_at_us, run_at_us, run_end_us;
     double credit; /* sends that are due */
     int64_t credit_at_us;

@@ -42,7 +42,7 @@ static const struct option_spec specs[] = {
     OPT(ramp, INT, 1, 100000, "500", "", "Who", "New clients a second."),
     OPT(login, BOOL, 0, 0, "off", "", "Who",
         "Log in under a name each (the chat needs it to speak)."),
-    OPT(name_prefix, STRING, 1, 12, "load", "", "Who", "Beginning of the names."),
+    OPT(name_prefix, STRING, 1, 8, "load", "", "Who", "Beginning of the names."),
     OPT(rooms, INT, 0, 100000, "0", "", "What",
         "Spread the clients over so many rooms; 0: all together."),
     OPT(app, ENUM, 0, 0, "chat", "bench|chat", "What",

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 
 #define TICK_MS 2
+#define STALL_US 20000000   /* connecting */
 #define SENDS_PER_TICK 2000 /* the loop must read in between */
 #define EXIT_NO_SERVICE 69
 
@@ -39,8 +40,20 @@ static void start_clients(struct load *load)
     }
 }
 
-static bool all_connected(const struct load *load)
+/* All have come, or have failed to; or nothing has moved for so long that nobody else will. */
+static bool ramp_is_over(struct load *load)
 {
+    unsigned progress = load->started + load->ready + load->ended;
+    int64_t now_us = clock_mono_us();
+    if (progress != load->progress) {
+        load->progress = progress;
+        load->progress_at_us = now_us;
+    } else if (now_us - load->progress_at_us > STALL_US) {
+        fprintf(stderr, "confab-load: %u of %lld clients connected, no more come\n", load->ready,
+                (long long)load->options.clients);
+        return true;
+    }
+
     return load->started == (unsigned)load->options.clients &&
            load->ready + load->ended >= (unsigned)load->options.clients;
 }
@@ -84,7 +97,7 @@ static void on_tick(int fd, short what, void *user)
     switch (load->phase) {
     case LOAD_RAMP:
         start_clients(load);
-        if (all_connected(load))
+        if (ramp_is_over(load))
             enter_phase(load, LOAD_SETTLE);
         break;
     case LOAD_SETTLE:
