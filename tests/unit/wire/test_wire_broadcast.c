@@ -377,6 +377,7 @@ int main(void)
         cmocka_unit_test_teardown(test_rooms_limit, nothing_lives),
         cmocka_unit_test_teardown(test_flags, nothing_lives),
         cmocka_unit_test_teardown(test_packets, nothing_lives),
+        cmocka_unit_test_teardown(test_placeholders, nothing_lives),
         cmocka_unit_test_teardown(test_own, nothing_lives),
         cmocka_unit_test_teardown(test_as_large_as_clients_send, nothing_lives),
     };
