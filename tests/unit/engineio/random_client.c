@@ -73,7 +73,7 @@ static void client_gets_payload(struct client *client, const struct buf *body)
     eio_payload_begin(&payload, buf_text(body), body->len);
     while ((got = eio_payload_next(&payload, &scratch, &packet)) > 0) {
         client_gets(client, &packet);
-        if (packet.type == EIO_PACKET_CLOSE && client->graceful)
+        if (packet.type == EIO_PACKET_CLOSE && client->graceful && !client->is_rude)
             CHECK(sim, client->got == client->sent);
     }
     CHECK(sim, got == 0 && !client->wants_binary);
@@ -157,7 +157,7 @@ static void take_ws(struct client *client, struct ws *ws, unsigned most)
         return; /* the socket is full */
     if (eio_ws_wants_close(&ws->ws)) {
         CHECK(sim, ws->woken);
-        if (ws == client->ws && client->graceful)
+        if (ws == client->ws && client->graceful && !client->is_rude)
             CHECK(sim, client->got == client->sent);
         free_ws(client, ws, true);
         return;
@@ -237,6 +237,7 @@ void client_opens(struct client *client)
     uint8_t random[16];
 
     rng_bytes(&sim->rng, random, sizeof(random));
+    client->is_rude = false;
     sim->opening = client;
     if (dice(sim, 4) == 0) {
         client->ws = ws_new();
@@ -275,6 +276,7 @@ void client_gets_more(struct client *client)
         return;
     get = get_new();
     is_second = client->get != NULL && client->get->get.carrier.session != NULL;
+    client->is_rude |= is_second;
     eio_get_open(verdict.session, &get->get, sim->now_ms);
     if (is_second) {
         check_second_get(client, get);
@@ -307,6 +309,7 @@ void client_posts(struct client *client)
         client->post = post;
         return;
     }
+    client->is_rude = true;
     CHECK(sim, client->post != NULL && !client_is_alive(client));
     free(post);
 }
@@ -322,6 +325,7 @@ static void utter(struct client *client, struct buf *out)
         client->owes_pong = false;
         buf_puts(out, "3");
     } else if (what < TEST_COUNT(others)) {
+        client->is_rude = true;
         buf_puts(out, others[what]);
     } else {
         buf_printf(out, "4c%u", client->uttered++);

@@ -38,6 +38,7 @@ struct client {
     bool open;     /* on_open came, on_close not */
     bool dying;    /* a send failed: on_close is to come */
     bool graceful; /* closed by eio_session_close(), and not too long ago */
+    bool is_rude;  /* it has broken the rules: what is queued is not owed to it */
     struct get *get;
     struct post *post;
     struct ws *ws;
