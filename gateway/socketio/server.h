@@ -306,7 +306,7 @@ struct confab_value *confab_roster_names(const struct confab_roster *roster, siz
 /* ---- what applications need besides ---- */
 
 int64_t confab_now_ms(const struct confab_server *server);  /* monotonic, of this turn */
-int64_t confab_wall_ms(const struct confab_server *server); /* since 1970, of this turn */
+int64_t confab_wall_ms(const struct confab_server *server); /* since 1970 */
 void confab_random(struct confab_server *server, void *bytes, size_t length_bytes); /* cryptographic
                                                                                      */
 /* Calls once after delay_ms; never inside the call. Not at all when the server ends first (then

@@ -46,9 +46,9 @@ struct server_config {
     unsigned max_acks;          /* acknowledgements one socket owes (1000) */
 };
 
-/* Both functions say one instant during a turn. `user` is borrowed for the server's life. */
+/* `user` is borrowed for the server's life. */
 struct server_clock {
-    int64_t (*now_ms)(void *user);  /* monotonic */
+    int64_t (*now_ms)(void *user);  /* monotonic; one instant during a turn */
     int64_t (*wall_ms)(void *user); /* since 1970 */
     void *user;
 };
