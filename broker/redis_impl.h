@@ -7,8 +7,7 @@
  *   redis_receive.c    from a message on a channel to whom it concerns
  *   redis_publish.c    emits
  *   redis_request.c    what other nodes ask for; redis_answer.c the long answers, in slices
- *   redis_names.c      rosters: entering, claiming, giving back, sweeping; redis_names_enter.c,
- * redis_names_load.c
+ *   redis_names*.c     rosters: entering, claiming, giving back, sweeping, telling what was missed
  *
  * The way to UP, each time the link comes (back): lease -> all subscriptions -> each roster is
  * entered, claimed again and loaded -> UP.

@@ -1,4 +1,4 @@
-/* What the files about rosters share: redis_names.c, redis_names_enter.c, redis_names_load.c. */
+/* What the files about rosters share: broker/redis_names*.c. */
 #ifndef CONFAB_BROKER_REDIS_NAMES_H
 #define CONFAB_BROKER_REDIS_NAMES_H
 
@@ -59,7 +59,7 @@ struct redis_names {
     /* Entering: where it has got to. */
     uint64_t *ids; /* claims to claim again; owned */
     size_t id_count, id_next;
-    struct list *restore_next; /* in roster->names.order */
+    struct list *restore_next; /* in roster->names.order; RESTORING only */
     char prune_after[ROSTER_KEY_MAX_BYTES + 1];
 
     struct names_load *load; /* while LOADING, or reloading when READY; owned */
@@ -114,6 +114,8 @@ void names_load_start(struct redis_names *names);
 void names_load_stop(struct redis_names *names);
 /* A record came while loading: kept, and applied at its end. Takes `changes` (an array) over. */
 void names_load_keep(struct redis_names *names, uint64_t first_seq, struct confab_value *changes);
+/* The seq at which a name of the pages came; 0 when it is not in them. */
+uint64_t names_load_joined(const struct names_load *load, struct text key);
 
 /* One change of a record, read from the wire; all texts borrowed from it. */
 struct names_change {
@@ -123,5 +125,13 @@ struct names_change {
 };
 /* False when it makes no sense. */
 bool names_change_read(const struct confab_value *value, struct names_change *out);
+
+/* redis_names_missed.c */
+/* A record came whose announcements reach this node's members, while the copy is not in step. */
+void names_follow(struct redis_names *names, const struct confab_value *changes);
+/* `fresh` is about to take the copy's place: what differs was said while the link was down, and is
+ * delivered to this node's members. */
+void names_tell_missed(struct redis_names *names, const struct roster_names *fresh,
+                       const struct names_load *load);
 
 #endif

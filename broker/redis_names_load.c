@@ -190,6 +190,13 @@ static struct text text_of(const struct confab_value *value)
     return text;
 }
 
+uint64_t names_load_joined(const struct names_load *load, struct text key)
+{
+    const struct loaded_name *name = find(load, key);
+
+    return name != NULL ? name->joined : 0;
+}
+
 bool names_change_read(const struct confab_value *value, struct names_change *out)
 {
     int64_t op = confab_as_int(confab_at(value, 0), -1);
@@ -291,16 +298,21 @@ static void through(struct names_load *load)
     roster_names_init(&fresh, names->redis->broker.seed);
     fill(load, &fresh);
     fresh.seq = seq;
+    broker_hold(&names->redis->broker);
+    if (names->roster->names.seq != 0)
+        names_tell_missed(names, &fresh, load);
     roster_names_replace(&names->roster->names, &fresh);
     roster_names_fini(&fresh);
     load_free(load);
+    broker_unhold(&names->redis->broker);
     names_loaded(names);
 }
 
-/* What the pages show must not be ahead of the records: a name would get its place too early. */
+/* What the pages show must not be ahead of the records: a name would get its place too early, and
+ * be told twice. The last page sends a record without changes behind all others. */
 static void finish_when_complete(struct names_load *load)
 {
-    if (load->pages_done && (load->last_seq == load->base_seq || load->kept_seq >= load->last_seq))
+    if (load->pages_done && load->kept_seq >= load->last_seq)
         through(load);
 }
 

@@ -81,6 +81,8 @@ static void take_record(struct redis_names *names, uint64_t first_seq, struct co
         names_load_start(names);
         loading = true;
     }
+    if (heard && (loading || names->phase != NAMES_READY))
+        names_follow(names, changes);
     if (loading)
         names_load_keep(names, first_seq, confab_value_hold(changes));
     for (size_t i = 0; i < confab_size(changes); i++) {
