@@ -115,7 +115,7 @@ function table(found) {
   return [
     '| | Confab | Node (socket.io, ws) | bare send() | Confab / Node |',
     '|---|---|---|---|---|',
-    row('server CPU per delivery, 1,000 clients in a room', 'µs', (f) => f?.fan.us, found),
+    row('server CPU per delivery, to 1,000 clients', 'µs', (f) => f?.fan.us, found),
     row('latency of those deliveries, median', 'ms', (f) => f?.fan.p50, found),
     row('latency of those deliveries, 99 %', 'ms', (f) => f?.fan.p99, found),
     row(`private memory per idle connection, ${quick ? '1,000' : '5,000'}`, 'KB', (f) => f?.memory && f.memory / 1000, found),

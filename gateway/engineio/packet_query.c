@@ -1,22 +1,12 @@
 /* The query string of a request: packet.h's other half. */
 #include <string.h>
 
+#include "common/hex.h"
 #include "gateway/engineio/packet.h"
 
 /* Longer than any key and any fixed value that matters here: what does not fit is something else.
  */
 #define WORD_BYTES 32
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 bool eio_query_next(const char **query, struct eio_query_pair *pair)
 {
@@ -46,7 +36,7 @@ size_t eio_query_decode(const char *text, size_t text_bytes, char *out, size_t o
         if (c == '+') {
             c = ' ';
         } else if (c == '%' && text_bytes - i >= 2) {
-            int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+            int high = hex_value(text[i]), low = hex_value(text[i + 1]);
 
             if (high >= 0 && low >= 0) {
                 c = (char)(high * 16 + low);

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "common/err.h"
+#include "common/hex.h"
 
 #define SIZE_DIGITS_MAX 13 /* 52 bits: far above any limit, far from overflow */
 
@@ -18,17 +19,6 @@ enum state {
     TRAILER_LF,
     LAST_LF,
 };
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 static bool is_text(char c)
 {

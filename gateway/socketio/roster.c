@@ -7,12 +7,12 @@
  * A resume secret is 16 random bytes as 32 hex characters. The broker and Redis get the first half
  * of their SHA-256 only.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/digest.h"
 #include "common/err.h"
+#include "common/hex.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/rng.h"
@@ -66,11 +66,6 @@ static void draw_secret(struct confab_server *server, char text[SECRET_CHARACTER
     secret_hash(secret, hash);
 }
 
-static uint8_t hex_digit(char c)
-{
-    return (uint8_t)(isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10);
-}
-
 /* False: no text that could be a secret of ours. */
 static bool read_secret(const char *text, uint8_t hash[SIO_RESUME_BYTES])
 {
@@ -79,7 +74,7 @@ static bool read_secret(const char *text, uint8_t hash[SIO_RESUME_BYTES])
         strspn(text, "0123456789abcdefABCDEF") != SECRET_CHARACTERS)
         return false;
     for (size_t i = 0; i < sizeof(secret); i++)
-        secret[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+        secret[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
     secret_hash(secret, hash);
     return true;
 }
