@@ -134,7 +134,8 @@ static bool same_lists(struct node *a, struct node *b)
     return true;
 }
 
-/* Gives one name back and, every other time, asks for it again. */
+/* Gives one name back and, every other time, asks for it again at once; else when it is met again,
+ * so that the list stays long however often it is stirred. */
 static void stir(struct world *w, struct claiming *claims, unsigned i, bool again)
 {
     struct node *node = &w->nodes[i % 2];
@@ -142,7 +143,10 @@ static void stir(struct world *w, struct claiming *claims, unsigned i, bool agai
 
     if (claims[i].answers == 0)
         return;
-    broker_roster_release(node->roster, claims[i].claim, false);
+    if (claims[i].claim.id == 0)
+        again = true;
+    else
+        broker_roster_release(node->roster, claims[i].claim, false);
     claims[i].claim.id = 0;
     snprintf(name, sizeof(name), "user%u", i);
     if (again)
