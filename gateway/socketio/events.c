@@ -100,7 +100,9 @@ void sio_send_ack(struct confab_socket *socket, double id, const struct confab_v
 {
     if (!sio_socket_is_open(socket))
         return;
-    struct sio_packet packet = sio_packet_for(socket->nsp, SIO_ACK, confab_value_hold(args));
+    /* Stock clients read what they await as a list, also an empty one. */
+    const struct confab_value *list = args != NULL ? args : socket->nsp->server->no_arguments;
+    struct sio_packet packet = sio_packet_for(socket->nsp, SIO_ACK, confab_value_hold(list));
     packet.has_id = true;
     packet.id = id;
     sio_client_send_packet(socket->client, &packet);

@@ -11,10 +11,10 @@
  * confab_handle and ask confab_socket_find(): a handle is never reused. Namespaces and rosters live
  * as long as the server.
  *
- * Ownership. Arguments of emits and acks are lists (confab_list()); the function takes them. To
- * send a list that was received, or to send one twice, pass confab_value_hold(). Values given to
- * handlers are borrowed. Texts are copied. Every deferred thing is completed exactly once: by the
- * application, by its deadline, or by the end of the server.
+ * Ownership. Arguments of emits and acks are lists (confab_list(), NULL for none); the function
+ * takes them. To send a list that was received, or to send one twice, pass confab_value_hold().
+ * Values given to handlers are borrowed. Texts are copied. Every deferred thing is completed
+ * exactly once: by the application, by its deadline, or by the end of the server.
  *
  * Order. A socket's events are handled one after the other in the order they came, and no two
  * handlers of one socket run at a time. What a completed decision sets free (events that waited, a

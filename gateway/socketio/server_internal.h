@@ -291,6 +291,7 @@ void sio_event_dispatch(struct confab_socket *socket, const struct confab_value 
 void sio_event_expired(struct confab_server *server, const struct sio_token *token);
 /* The items of a list behind the first; the caller owns the new list. */
 struct confab_value *sio_list_rest(const struct confab_value *list);
+/* `args` NULL: none. */
 void sio_send_ack(struct confab_socket *socket, double id, const struct confab_value *args);
 
 /* ---- tokens.c ---- */

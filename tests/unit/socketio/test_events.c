@@ -30,6 +30,13 @@ static void on_ack(struct confab_socket *socket, struct confab_event *event, voi
     confab_ack(event, confab_list(confab_string("twice"), NULL));
 }
 
+static void on_bare(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    confab_emit(socket, "bare", NULL);
+    confab_ack(event, NULL);
+}
+
 static void on_named(struct confab_socket *socket, struct confab_event *event, void *user)
 {
     (void)socket;
@@ -70,6 +77,10 @@ static void test_acks(void **state)
     peer_send(peer, "42[\"ack\",1]");
     peer_quiet(peer);
     harness_told(h, "wants:1 wants:1 wants:1 wants:1 wants:0");
+    confab_on(confab_of(h->server, "/"), "bare", on_bare, h);
+    peer_send(peer, "420[\"bare\"]");
+    peer_expect(peer, "42[\"bare\"]");
+    peer_expect(peer, "430[]");
 }
 
 static void test_binary(void **state)
