@@ -223,9 +223,11 @@ static void arm_deadline(struct gateway *gateway)
 void gateway_turn(struct gateway *gateway)
 {
     server_advance(gateway->server);
+    gateway_drain_advance(gateway, net_now_ms(gateway->net));
     net_turn(gateway->net);
-    /* The next turn reads its own clock, at its first event. */
-    gateway_drain_advance(gateway, clock_mono_ms());
+    /* The last connection may have ended just now, and nothing would ring for that. */
+    if (gateway->drain == DRAIN_LEAVING)
+        gateway_drain_advance(gateway, clock_mono_ms());
     arm_deadline(gateway);
 }
 
