@@ -47,17 +47,15 @@ struct sio_pending;
 
 /* Embedded in whoever owns the session. */
 struct sio_decoder {
-    struct sio_pending *pending; /* the packet that awaits attachments; owned, NULL: none */
+    struct sio_pending *pending; /* the packet that awaits attachments, or got its last one with the
+                                    latest call; owned, NULL: none */
 };
 
 void sio_decoder_init(struct sio_decoder *decoder);
 void sio_decoder_fini(struct sio_decoder *decoder);
 
 /* A packet's text has come, and attachments are missing. */
-static inline bool sio_decoder_awaits(const struct sio_decoder *decoder)
-{
-    return decoder->pending != NULL;
-}
+bool sio_decoder_awaits(const struct sio_decoder *decoder);
 
 /*
  * Takes one message; text must be UTF-8. CONFAB_OK: *packet is a whole packet, with `data` checked

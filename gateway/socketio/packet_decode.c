@@ -223,6 +223,8 @@ static int complete(struct sio_pending *pending, size_t max_packet_bytes, struct
     *packet = pending->packet;
     packet->wire_bytes = pending->bytes;
     pending->packet.data = NULL;
+    confab_value_release(pending->attachments);
+    pending->attachments = NULL;
     return CONFAB_OK;
 }
 
@@ -238,6 +240,11 @@ static int decode_binary(struct sio_decoder *decoder, const char *bytes, size_t 
     pending->bytes += length_bytes;
     pending->missing--;
     return pending->missing == 0 ? complete(pending, max_packet_bytes, packet) : CONFAB_EPARTIAL;
+}
+
+bool sio_decoder_awaits(const struct sio_decoder *decoder)
+{
+    return decoder->pending != NULL && decoder->pending->missing > 0;
 }
 
 int sio_decode(struct sio_decoder *decoder, enum frame_kind kind, const char *bytes,

@@ -94,6 +94,24 @@ static void test_attachment_bytes(void **state)
     sio_decoder_fini(&decoder);
 }
 
+static void test_whole_awaits_nothing(void **state)
+{
+    (void)state;
+    static const char text[] = "51-/a,[\"x\",{\"_placeholder\":true,\"num\":0}]";
+    struct sio_decoder decoder;
+    struct sio_packet packet;
+    sio_decoder_init(&decoder);
+    assert_false(sio_decoder_awaits(&decoder));
+    assert_int_equal(sio_decode(&decoder, FRAME_TEXT, text, sizeof(text) - 1, LIMIT_BYTES, &packet),
+                     CONFAB_EPARTIAL);
+    assert_true(sio_decoder_awaits(&decoder));
+    assert_int_equal(sio_decode(&decoder, FRAME_BINARY, "\x01", 1, LIMIT_BYTES, &packet),
+                     CONFAB_OK);
+    assert_false(sio_decoder_awaits(&decoder));
+    confab_value_release(packet.data);
+    sio_decoder_fini(&decoder);
+}
+
 /* A text that names attachment 0 `places` times, and that attachment. */
 static int decode_shared(size_t places, size_t bytes, struct sio_packet *packet)
 {
@@ -322,6 +340,7 @@ int main(void)
         TEST(test_every_byte),
         TEST(test_limits),
         TEST(test_attachment_bytes),
+        TEST(test_whole_awaits_nothing),
         TEST(test_decoder_goes_on),
         TEST(test_unanswerable_ids),
         TEST(test_writing),
