@@ -46,6 +46,8 @@ component_packages() {
             have clang-format-19 || printf '%s\n' clang-format-19
             have shellcheck || printf '%s\n' shellcheck
             ;;
+        fuzz-bookworm) printf '%s\n' clang libclang-rt-14-dev ;;
+        fuzz-trixie) printf '%s\n' clang libclang-rt-19-dev ;;
         node-*) node_is_new_enough || printf '%s\n' nodejs npm ;;
         browser-*) have chromium || printf '%s\n' chromium ;;
         engine-*)
