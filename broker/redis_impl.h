@@ -30,7 +30,7 @@
 
 #define REDIS_UID_CHARS 6
 #define REDIS_INCARNATION_CHARS 10
-/* Names in one step: what keeps Redis busy for about a millisecond or two. */
+/* Names in one step: what keeps Redis busy for a few milliseconds. */
 #define REDIS_STEP_NAMES 500
 
 /* What a buffer that is used again may keep. */
