@@ -125,6 +125,8 @@ static int run_with(struct options *options, const struct confab_app *app)
     if (gateway != NULL) {
         status = serve(base, gateway);
         gateway_free(&gateway);
+        /* A look-up of Redis' name that was under way ends in the loop. */
+        event_base_loop(base, EVLOOP_NONBLOCK);
     }
     event_base_free(base);
     libevent_global_shutdown();
