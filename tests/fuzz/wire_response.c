@@ -3,6 +3,7 @@
 #include "broker/wire.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/utf8.h"
 #include "common/value.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -49,7 +50,9 @@ static void check_again(const struct wire_response *response)
     FUZZ_CHECK(again.type == response->type);
     if (response->type == WIRE_RESPONSE_CLIENT_COUNT)
         FUZZ_CHECK(again.client_count == response->client_count);
-    FUZZ_CHECK(again.request_id.length == response->request_id.length);
+    /* Half a surrogate pair, which JSON can hold, was replaced by the way. */
+    if (utf8_valid(response->request_id.bytes, response->request_id.length))
+        FUZZ_CHECK(again.request_id.length == response->request_id.length);
     if (response->sockets != NULL && response->type == WIRE_RESPONSE_UNTYPED)
         FUZZ_CHECK(confab_size(again.sockets) == confab_size(response->sockets));
     wire_response_fini(&again);
