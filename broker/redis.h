@@ -14,22 +14,10 @@
 #include <stdint.h>
 
 #include "broker/broker.h"
+#include "common/redis_address.h"
 
 struct event_base;
 struct log;
-
-/* Where Redis is. All texts owned; empty means none. */
-struct redis_address {
-    char host[256]; /* a name, an address, or the path of a Unix socket */
-    uint16_t port;
-    char username[256];
-    char password[512];
-    unsigned db;
-};
-
-/* redis://[user:password@]host[:port][/db] or unix:///path[?db=N]; user and password may hold %XX.
- * CONFAB_OK or CONFAB_EPARSE. */
-int redis_address_parse(const char *url, struct redis_address *out);
 
 enum broker_redis_rooms {
     BROKER_REDIS_ROOMS_EXACT, /* subscribe to the rooms that have local members */

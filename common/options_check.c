@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/options.h"
+#include "common/redis_address.h"
 
 static const char alnum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -129,28 +130,10 @@ const char *option_check_origin(const char *text)
 
 const char *option_check_redis_url(const char *text)
 {
-    static const char prefix[] = "redis://";
-    const char *rest, *at;
+    struct redis_address address;
 
-    if (text[0] == '\0')
+    if (text[0] == '\0' || redis_address_parse(text, &address) == CONFAB_OK)
         return NULL;
-    if (strncmp(text, prefix, strlen(prefix)) == 0) {
-        rest = text + strlen(prefix);
-        at = strrchr(rest, '@');
-        rest = skip_host(at != NULL ? at + 1 : rest, ".-_");
-        if (rest != NULL && *rest == ':') {
-            size_t digits = strspn(rest + 1, "0123456789");
-            char port[8] = "";
-
-            if (digits < sizeof(port))
-                memcpy(port, rest + 1, digits);
-            rest = is_number(port, 1, 65535) ? rest + 1 + digits : NULL;
-        }
-        if (rest != NULL && *rest == '/' && rest[1] != '\0')
-            rest = is_number(rest + 1, 0, 1000000) ? "" : NULL;
-        if (rest != NULL && (*rest == '\0' || strcmp(rest, "/") == 0))
-            return NULL;
-    }
     return "is not redis://[user:password@]host[:port][/db]";
 }
 

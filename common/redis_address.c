@@ -1,23 +1,15 @@
 /* Where Redis is, from a URL. */
 #define _GNU_SOURCE
+#include "common/redis_address.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/redis.h"
 #include "common/err.h"
+#include "common/hex.h"
 
 #define DEFAULT_PORT 6379
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Copies with %XX undone; false when it does not fit, holds a NUL or is malformed. */
 static bool unescape(char *out, size_t out_bytes, const char *text, size_t length)
@@ -28,8 +20,8 @@ static bool unescape(char *out, size_t out_bytes, const char *text, size_t lengt
         char c = text[i];
 
         if (c == '%') {
-            int high = i + 2 < length ? hex_digit(text[i + 1]) : -1;
-            int low = i + 2 < length ? hex_digit(text[i + 2]) : -1;
+            int high = i + 2 < length ? hex_value(text[i + 1]) : -1;
+            int low = i + 2 < length ? hex_value(text[i + 2]) : -1;
 
             if (high < 0 || low < 0)
                 return false;
@@ -106,18 +98,19 @@ static bool take_db(struct redis_address *out, const char *text)
     return true;
 }
 
+/* The user's part ends at the last @: passwords are pasted as they are, with whatever is in them.
+ */
 static bool parse_tcp(struct redis_address *out, const char *rest)
 {
-    size_t length = strcspn(rest, "/?#");
-    const char *at = memrchr(rest, '@', length);
+    const char *at = strrchr(rest, '@');
     const char *host = at != NULL ? at + 1 : rest;
-    const char *path = rest + length;
+    size_t length = strcspn(host, "/?#");
+    const char *path = host + length;
 
     if (strpbrk(path, "?#") != NULL || (*path == '/' && strchr(path + 1, '/') != NULL))
         return false;
     return (at == NULL || take_user(out, rest, (size_t)(at - rest))) &&
-           take_host(out, host, length - (size_t)(host - rest)) &&
-           take_db(out, *path == '/' ? path + 1 : path);
+           take_host(out, host, length) && take_db(out, *path == '/' ? path + 1 : path);
 }
 
 static bool parse_unix(struct redis_address *out, const char *rest)
