@@ -138,7 +138,7 @@ test('messages far too long', async () => {
   await assertAllIsWell();
 });
 
-test('a message beyond what a link takes costs at most the link', async () => {
+test('a message of twenty megabytes costs at most the link', async () => {
   const [big] = oversize('/', 20 * 2 ** 20);
   await publish(channels.broadcast[0], [big]);
   await eventually(() => converse(users).then(() => true), 8000, 'the link is back');
