@@ -60,6 +60,20 @@ static bool take_user(struct redis_address *out, const char *text, size_t length
            unescape(out->password, sizeof(out->password), colon + 1, length - name - 1);
 }
 
+/* A name, or an address of either version: nothing that could be mistaken for another part. */
+static bool names_host(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              strchr(".-_:%", c) != NULL) ||
+            c == '\0')
+            return false;
+    }
+    return true;
+}
+
 static bool take_host(struct redis_address *out, const char *text, size_t length)
 {
     const char *end = text + length;
@@ -85,7 +99,7 @@ static bool take_host(struct redis_address *out, const char *text, size_t length
     if (colon != NULL && (!number(colon + 1, (size_t)(end - colon - 1), 65535, &port) || port == 0))
         return false;
     out->port = (uint16_t)port;
-    return host > 0 && unescape(out->host, sizeof(out->host), text, host);
+    return host > 0 && names_host(text, host) && unescape(out->host, sizeof(out->host), text, host);
 }
 
 static bool take_db(struct redis_address *out, const char *text)

@@ -34,6 +34,19 @@ static void pack_text(msgpack_packer *packer, const char *text, size_t length)
     msgpack_pack_str_body(packer, text + start, length - start);
 }
 
+/* An extension of type -1 that was read as such had not the form of a date; in the short form,
+ * which 4 and 8 bytes have, it would become one. */
+static void pack_ext(msgpack_packer *packer, const struct value_bytes *bytes, int8_t type)
+{
+    if (type == -1 && (bytes->length == 4 || bytes->length == 8)) {
+        const char head[3] = {(char)0xc7, (char)bytes->length, (char)0xff};
+        packer->callback(packer->data, head, sizeof(head));
+        packer->callback(packer->data, bytes->bytes, bytes->length);
+        return;
+    }
+    msgpack_pack_ext_with_body(packer, bytes->bytes, bytes->length, type);
+}
+
 static void pack_real(msgpack_packer *packer, double real)
 {
     /* One NaN for all, positive, as JavaScript writes it. */
@@ -108,7 +121,7 @@ static int pack(msgpack_packer *packer, const struct confab_value *value, unsign
         msgpack_pack_bin_with_body(packer, bytes->bytes, bytes->length);
         break;
     case CONFAB_EXT:
-        msgpack_pack_ext_with_body(packer, bytes->bytes, bytes->length, value->ext_type);
+        pack_ext(packer, bytes, value->ext_type);
         break;
     case CONFAB_ARRAY:
         return depth < VALUE_DEPTH_MAX ? pack_array(packer, value_to_array(value), depth)

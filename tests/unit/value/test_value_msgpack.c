@@ -77,7 +77,7 @@ static void test_round_trips(void **state)
         {BYTES("\xc7\x0c\xff\x00\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff"), "null",
          BYTES("\xc0")},
         {BYTES("\xc7\x04\xff\x65\x53\xf1\x00"),
-         "[-1,{\"type\":\"Buffer\",\"data\":[101,83,241,0]}]", BYTES("\xd6\xff\x65\x53\xf1\x00")},
+         "[-1,{\"type\":\"Buffer\",\"data\":[101,83,241,0]}]", NULL, 0},
         {BYTES("\xd4\xff\x01"), "[-1,{\"type\":\"Buffer\",\"data\":[1]}]", NULL, 0},
         /* The old forms of type 0, told apart by their header. */
         {BYTES("\x92\xd4\x00\x00\x81\xa1u\xd4\x00\x00"), "[null,{}]", BYTES("\x92\xc0\x80")},
