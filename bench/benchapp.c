@@ -6,8 +6,8 @@
  *   join room, ack        acknowledged "ok"
  *   echo value, ack       acknowledged with the value
  */
-#include "gateway/app/run.h"
-#include "gateway/socketio/server.h"
+#include <confab/run.h>
+#include <confab/server.h>
 
 static void on_chat(struct confab_socket *socket, struct confab_event *event, void *user)
 {

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 /* ---- life ---- */
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
-#include "common/err.h"
+#include <confab/err.h>
 
 /* ---- local ---- */
 

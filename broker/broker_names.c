@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "broker/broker_impl.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 static void text_free(const char *text)
 {

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/timerq.h"
+#include <confab/err.h>
 
 struct memory {
     struct broker broker;

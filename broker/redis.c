@@ -10,8 +10,8 @@
 #include "broker/redis_impl.h"
 #include "broker/wire.h"
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 #define DEFAULT_PREFIX "socket.io"
 #define DEFAULT_LEASE_MS 6000

@@ -11,9 +11,9 @@
 
 #include "broker/wire.h"
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define SLICE_US 2000
 #define ITEMS_BETWEEN_LOOKS 32

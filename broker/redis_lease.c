@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 #define TAG_CHARS 5
 #define DRAWS_MAX 100

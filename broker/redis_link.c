@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "broker/redis_link_impl.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 #define DEFAULT_PORT 6379
 #define DEFAULT_CONNECT_TIMEOUT_MS 2000

@@ -10,10 +10,10 @@
 
 #include "broker/redis_link.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
 #include "common/rng.h"
+#include <confab/err.h>
 
 #define LINK_ADDRESSES_MAX 8
 #define LINK_WHY_BYTES 160

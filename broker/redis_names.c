@@ -19,9 +19,9 @@
 #include <string.h>
 
 #include "broker/wire.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 /* An event's name and a namespace's, both our own. */
 #define TEMPLATE_MAX_BYTES 65536

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 /* Names put back wait so many leases for their nodes, which may still be finding out that Redis is
  * back. */

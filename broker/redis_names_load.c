@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define PAGE_FIELDS 4
 /* Records kept while loading: beyond it something is very wrong. */

@@ -9,8 +9,8 @@
 #define _GNU_SOURCE
 #include "broker/redis_names.h"
 
-#include "common/err.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 /* A record holds at most what one step changes. */
 #define RECORD_NODES_MAX (20 * REDIS_STEP_NAMES)

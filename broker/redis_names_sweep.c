@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/err.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 /* ---- sweeping ---- */
 

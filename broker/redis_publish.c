@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "broker/wire.h"
-#include "common/err.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 static const struct text publish_word = {"PUBLISH", 7};
 

@@ -10,7 +10,7 @@
 
 #include "broker/wire.h"
 #include "common/clock.h"
-#include "common/err.h"
+#include <confab/err.h>
 
 /* Namespaces that one channel's name can belong to: two already take odd names. */
 #define INTERESTED_MAX 8

@@ -12,9 +12,9 @@
 
 #include "broker/wire.h"
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 /* Beyond the time that the asker waits: its clock started earlier than ours. */
 #define PENDING_EXTRA_MS 1000

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 /* One command has at most so many names, or bytes of them: Redis answers others between two
  * commands. */

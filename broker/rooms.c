@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
+#include <confab/err.h>
 
 static struct room *room_of(struct htable_entry *entry)
 {

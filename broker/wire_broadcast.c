@@ -4,8 +4,8 @@
 #include "broker/wire.h"
 #include "broker/wire_parts.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 static void put_flags(struct buf *out, unsigned flags)
 {

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/utf8.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 /* Arguments are nested some levels deeper here than where a client sent them, and rooms come with
  * them: so a little more than the 256 levels and 200,000 values of a client. */

@@ -4,8 +4,8 @@
 #include "broker/wire.h"
 #include "broker/wire_parts.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 /* Opens the object, up to what follows the request's id; a comma is due if that is there. */
 static void begin(struct buf *out, const char *type, const struct confab_value *request_id,

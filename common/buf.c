@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 #define FIRST_CAP 64
 

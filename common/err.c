@@ -1,5 +1,5 @@
 /* Texts and names of the error table in err.h. */
-#include "common/err.h"
+#include <confab/err.h>
 
 const char *confab_strerror(int err)
 {

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "common/err.h"
 #include "common/utf8.h"
+#include <confab/err.h>
 
 /* White_Space of Unicode together with what ECMAScript's trim() removes. */
 static bool is_space(uint32_t cp)

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/options_priv.h"
 #include "common/version.h"
+#include <confab/err.h>
 
 #define TEXT_LIMIT_BYTES (256 * 1024)
 

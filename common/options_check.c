@@ -8,9 +8,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/options.h"
 #include "common/redis_address.h"
+#include <confab/err.h>
 
 static const char alnum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/options_priv.h"
+#include <confab/err.h>
 
 #define FILE_MAX_BYTES (1024 * 1024)
 

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/options_priv.h"
+#include <confab/err.h>
 
 #define HELP_COLUMN 30
 #define HELP_WIDTH 96

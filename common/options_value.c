@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/options_priv.h"
 #include "common/utf8.h"
+#include <confab/err.h>
 
 struct unit {
     const char *name; /* lower case */

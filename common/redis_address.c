@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/hex.h"
+#include <confab/err.h>
 
 #define DEFAULT_PORT 6379
 

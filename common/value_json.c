@@ -13,11 +13,11 @@
 #include <string.h>
 #include <yyjson.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/utf8.h"
 #include "common/value.h"
 #include "common/value_tree.h"
+#include <confab/err.h>
 
 /* Documents that fit are read without an allocation by yyjson: about 1,200 bytes of text. */
 #define STACK_POOL_BYTES (16 * 1024)

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
 #include "common/value_tree.h"
+#include <confab/err.h>
 
 struct writing {
     struct buf *out;

@@ -14,9 +14,9 @@
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
-#include "common/err.h"
 #include "common/value.h"
 #include "common/value_tree.h"
+#include <confab/err.h>
 
 _Static_assert(MSGPACK_EMBED_STACK_SIZE > VALUE_DEPTH_MAX,
                "each level that passes the limits has its place");

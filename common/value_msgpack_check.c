@@ -7,8 +7,8 @@
  */
 #include <string.h>
 
-#include "common/err.h"
 #include "common/value_tree.h"
+#include <confab/err.h>
 
 struct level {
     uint64_t left; /* values still to come; keys of maps are counted */

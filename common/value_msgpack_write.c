@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
 #include "common/value_tree.h"
+#include <confab/err.h>
 
 #define NANOSECONDS_PER_MS 1000000.0
 

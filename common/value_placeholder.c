@@ -1,9 +1,9 @@
 /* Socket.IO's placeholders: putting the attachments of a binary packet back where they belong. */
 #include <assert.h>
 
-#include "common/err.h"
 #include "common/value.h"
 #include "common/value_tree.h"
+#include <confab/err.h>
 
 struct filling {
     const struct confab_value *attachments;

@@ -9,8 +9,8 @@
  *         });
  *     });
  */
-#include "gateway/app/run.h"
-#include "gateway/socketio/server.h"
+#include <confab/run.h>
+#include <confab/server.h>
 
 static void on_send_msg(struct confab_socket *socket, struct confab_event *event, void *user)
 {

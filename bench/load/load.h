@@ -22,9 +22,9 @@
 
 #include "bench/load/histogram.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/options.h"
 #include "common/rng.h"
+#include <confab/err.h>
 
 struct event;
 struct event_base;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "broker/redis.h"
-#include "common/err.h"
 #include "gateway/app/gateway.h"
 #include "gateway/socketio/wiring.h"
+#include <confab/err.h>
 
 static void on_tag_refused(void *user, const char *tag, const char *holder)
 {

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/err.h"
 #include "gateway/app/gateway.h"
 #include "gateway/net/net.h"
+#include <confab/err.h>
 
 #define PATH_BYTES 4096
 

@@ -13,8 +13,8 @@
 #include "gateway/app/raw.h"
 #include "gateway/chat/chat.h"
 #include "gateway/net/net.h"
-#include "gateway/socketio/server.h"
 #include "gateway/socketio/wiring.h"
+#include <confab/server.h>
 
 #define TAG_CHARS 5
 #define PACKET_MAX_BYTES ((size_t)4 << 20) /* unless larger payloads are allowed */

@@ -23,8 +23,8 @@
 #include "common/metrics.h"
 #include "common/options.h"
 #include "common/rng.h"
-#include "gateway/app/run.h"
 #include "gateway/engineio/session.h"
+#include <confab/run.h>
 
 struct chat;
 struct confab_server;

@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
-#include "common/err.h"
 #include "gateway/app/gateway.h"
 #include "gateway/net/net.h"
+#include <confab/err.h>
 
 #define METRICS_MAX_BYTES (1u << 20)
 

@@ -1,7 +1,7 @@
 /* confab-gateway: the gateway with the chat, or with --app none a pure transport node. */
 #include <stddef.h>
 
-#include "gateway/app/run.h"
+#include <confab/run.h>
 
 int main(int argc, char **argv)
 {

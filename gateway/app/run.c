@@ -1,4 +1,4 @@
-#include "gateway/app/run.h"
+#include <confab/run.h>
 
 #include <event2/event.h>
 #include <signal.h>

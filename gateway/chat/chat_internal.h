@@ -7,7 +7,7 @@
 #include "common/bucket.h"
 #include "common/name.h"
 #include "gateway/chat/chat.h"
-#include "gateway/socketio/server.h"
+#include <confab/server.h>
 
 #define CHAT_MESSAGE_MAX_BYTES 4096 /* one message; also send_msg's argument as JSON */
 #define CHAT_ROOM_MAX_BYTES 64

@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "common/value.h"
 #include "gateway/chat/chat_internal.h"
 
 static const struct bucket_rule send_msg_rule = {.burst = 20, .refill_ms = 200};

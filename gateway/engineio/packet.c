@@ -7,7 +7,7 @@
 
 #include "common/base64.h"
 #include "common/buf.h"
-#include "common/err.h"
+#include <confab/err.h>
 
 #define SEPARATOR 0x1e
 #define BASE64_MARK 'b'

@@ -9,9 +9,9 @@
 #include <strings.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/utf8.h"
 #include "gateway/engineio/internal.h"
+#include <confab/err.h>
 
 /* ---- GET ---- */
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "gateway/engineio/internal.h"
+#include <confab/err.h>
 
 static void attach(struct eio_session *session, struct eio_ws *ws, enum eio_ws_state state)
 {

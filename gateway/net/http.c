@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "gateway/net/internal.h"
+#include <confab/err.h>
 
 /* Bytes that may wait behind a request at work before reading stops. */
 #define WAITING_MAX_BYTES HTTP_HEAD_MAX_BYTES

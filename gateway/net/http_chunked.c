@@ -2,8 +2,8 @@
 
 #include <limits.h>
 
-#include "common/err.h"
 #include "common/hex.h"
+#include <confab/err.h>
 
 #define SIZE_DIGITS_MAX 13 /* 52 bits: far above any limit, far from overflow */
 

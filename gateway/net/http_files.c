@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "gateway/net/internal.h"
+#include <confab/err.h>
 
 #define FILE_MAX_BYTES (64 * 1024 * 1024) /* all files together */
 #define DEPTH_MAX 3

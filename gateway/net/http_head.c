@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 #define CONTENT_LENGTH_MAX (UINT64_C(1) << 53)
 

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "gateway/net/internal.h"
+#include <confab/err.h>
 
 #define ACCEPTS_PER_EVENT \
     64 /* so that a storm of connections leaves time for those that are there */

@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "gateway/net/internal.h"
+#include <confab/err.h>
 
 #if LWS_LIBRARY_VERSION_NUMBER < 4003000 || LWS_LIBRARY_VERSION_NUMBER >= 4004000
 #error "lws_read_h1() was checked against libwebsockets 4.3 only"

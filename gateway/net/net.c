@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "gateway/net/internal.h"
+#include <confab/err.h>
 
 #define TEXT_LIMIT_BYTES (64 * 1024) /* an answer's head: status, our lines, a few echoed ones */
 #define DESCRIPTOR_RESERVE 64        /* of the process, for everything that is no client */

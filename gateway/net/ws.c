@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/frame.h"
 #include "common/mem.h"
 #include "common/utf8.h"
 #include "gateway/net/internal.h"
+#include <confab/err.h>
 
 static void wake(struct eio_carrier *carrier)
 {

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 /* Nobody in the cluster waits longer for an answer to a broadcast. */
 #define REPLY_LIFETIME_MS 60000

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 static struct confab_socket *find_socket(const struct sio_client *client, const char *name,
                                          size_t name_bytes)

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/frame.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 #define ROOMS_MAX 1000 /* in one audience; what goes on the wire should fit a packet of Redis */
 #define ROOMS_AT_HAND 8

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 #define EVENT_DEADLINE_MS 30000
 #define NUMBER_NAME_BYTES 64

@@ -3,9 +3,9 @@
  * may come at once or later; what comes at once goes on without a detour through the end of the
  * turn.
  */
-#include "common/err.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 #define DECISION_DEADLINE_MS 20000
 #define NOT_IN_TIME "The server did not decide in time"

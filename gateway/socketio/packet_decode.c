@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
+#include <confab/err.h>
 
 struct sio_pending {
     struct sio_packet packet;         /* nsp points to `nsp` below */

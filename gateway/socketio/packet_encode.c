@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
+#include <confab/err.h>
 
 #define SAFE_INTEGER 9007199254740992.0 /* 2^53 */
 #define FRAMES_AT_HAND 12

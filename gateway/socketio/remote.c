@@ -1,8 +1,8 @@
 /* What the broker brings: broadcasts for local sockets, and what other nodes ask for. */
-#include "common/err.h"
 #include "common/frame.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 #define SERVER_EVENT_DEADLINE_MS 4000 /* before Node's own 5 s are over */
 

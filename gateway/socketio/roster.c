@@ -11,13 +11,13 @@
 #include <string.h>
 
 #include "common/digest.h"
-#include "common/err.h"
 #include "common/hex.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/rng.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 #define SECRET_CHARACTERS (2 * SIO_RESUME_BYTES)
 

@@ -2,12 +2,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/rng.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include <confab/err.h>
 
 #define SCRATCH_KEPT_BYTES ((size_t)1 << 20)
 

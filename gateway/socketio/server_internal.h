@@ -26,9 +26,9 @@
 #include "common/timerq.h"
 #include "gateway/engineio/session.h"
 #include "gateway/socketio/packet.h"
-#include "gateway/socketio/server.h"
 #include "gateway/socketio/slots.h"
 #include "gateway/socketio/wiring.h"
+#include <confab/server.h>
 
 #define SIO_ID_BYTES 20
 #define SIO_RESUME_BYTES 16

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define MARK "."
 

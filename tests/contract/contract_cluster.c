@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 /* Two nodes, two peers each: n0.p0 n1.p0 in "a", n0.p1 n1.p1 in "b". */
 static void two_nodes(struct contract *c)

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 /* Four peers: 0 1 in "a", 1 2 in "b", 3 in none. */
 static struct node *four_peers(struct contract *c)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 /* A node with its roster open and one peer who listens. */
 static struct node *listening(struct contract *c)

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
-#include "common/err.h"
 #include "tests/contract/broker_contract.h"
+#include <confab/err.h>
 
 #define NAMES_MAX 32
 #define NOWHERE CONTRACT_NODES_MAX

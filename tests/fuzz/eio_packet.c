@@ -1,9 +1,9 @@
 /* One Engine.IO packet: what was read is written as something that reads the same. The first byte
  * chooses text or binary. */
 #include "common/buf.h"
-#include "common/err.h"
 #include "gateway/engineio/packet.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define SCRATCH_BYTES 4096
 

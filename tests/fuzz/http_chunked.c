@@ -2,9 +2,9 @@
  * same. The first byte is the size of the pieces. */
 #include "gateway/net/http_chunked.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 struct outcome {
     struct buf data;

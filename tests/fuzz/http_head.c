@@ -1,9 +1,9 @@
 /* The head of a request: however the bytes are cut into pieces, the answer is the same, and it
  * never speaks of bytes that are not there. The first byte is the size of the pieces. */
 #include "gateway/net/http_head.h"
-#include "common/err.h"
 #include "common/mem.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 static int find_in_pieces(const char *bytes, size_t length, size_t piece)
 {

@@ -1,8 +1,8 @@
 /* A user's name: what is shown is a name itself, and the same one. */
-#include "common/err.h"
 #include "common/name.h"
 #include "common/utf8.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length_bytes)
 {

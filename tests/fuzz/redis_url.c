@@ -1,9 +1,9 @@
 /* The URL of Redis: what the options let through is an address, whole and in its bounds. */
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/options_check.h"
 #include "common/redis_address.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length_bytes)
 {

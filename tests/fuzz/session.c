@@ -6,11 +6,11 @@
  * A step is three bytes, what, who and how much; sending takes as many of the following bytes.
  */
 #define _GNU_SOURCE
-#include "common/err.h"
 #include "common/utf8.h"
 #include "common/value.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 #define PEERS 4
 #define STEPS_MAX 200

@@ -3,11 +3,11 @@
 #include <math.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/utf8.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define PACKET_BYTES 65536
 #define TEXT_BYTES (1 << 20)

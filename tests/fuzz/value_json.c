@@ -1,8 +1,8 @@
 /* JSON: what was read is written as text that reads as an equal value, and writes as equal text. */
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define OUT_BYTES (8 << 20) /* an escape makes six bytes of one */
 

@@ -1,9 +1,9 @@
 /* Msgpack: what was read is written as bytes that read as a value that writes the same bytes; and
  * it can be written as JSON. */
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define OUT_BYTES (64 << 20)
 

@@ -2,8 +2,8 @@
  * same bytes. */
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define OUT_BYTES (16 << 20)
 #define OWN_UID "abcdef"

@@ -1,8 +1,8 @@
 /* A request from Redis: what is taken can be written and is taken again as the same request. */
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define OUT_BYTES (16 << 20)
 #define OWN_UID "abcdef"

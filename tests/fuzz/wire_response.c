@@ -2,10 +2,10 @@
  * again and says the same. */
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/utf8.h"
 #include "common/value.h"
 #include "tests/fuzz/fuzz.h"
+#include <confab/err.h>
 
 #define OUT_BYTES (16 << 20)
 

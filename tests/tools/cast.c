@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "gateway/app/run.h"
-#include "gateway/socketio/server.h"
+#include <confab/run.h>
+#include <confab/server.h>
 
 #define ROOMS_MAX 16
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
-#include "gateway/app/run.h"
 #include "gateway/engineio/session.h"
-#include "gateway/socketio/server.h"
+#include <confab/run.h>
+#include <confab/server.h>
 
 /* The suites miss a frame that comes in one read with the one they wait for: `auth` must not be
  * right behind the CONNECT answer. */

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "tests/unit/test.h"
+#include <confab/err.h>
 
 #define DIRECTORY "tests/vectors/"
 

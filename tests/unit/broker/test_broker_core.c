@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "broker/broker_impl.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 struct notes {
     struct broker broker;

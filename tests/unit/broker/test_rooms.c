@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "broker/rooms.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define MEMBERS 6
 

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "broker/rooms.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/rng.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define MEMBERS 24u
 #define ROOMS 9u

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "broker/broker.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/rng.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define NAMES 8u
 #define STEPS 20000u

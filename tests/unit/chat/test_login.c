@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "common/err.h"
 #include "tests/unit/chat/world.h"
+#include <confab/err.h>
 
 static void tries_are_limited_and_come_back(void **state)
 {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "tests/unit/chat/world.h"
+#include <confab/err.h>
 
 static struct peer *fake_user(struct world *world)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 #include "tests/unit/test.h"
 

@@ -1,5 +1,5 @@
 /* The error table: numbers, texts and names agree and are distinct. */
-#include "common/err.h"
+#include <confab/err.h>
 
 #include <string.h>
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
+#include <confab/err.h>
 
 #include "tests/unit/test.h"
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "common/err.h"
 #include "common/utf8.h"
+#include <confab/err.h>
 
 #include "tests/unit/test.h"
 

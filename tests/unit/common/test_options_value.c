@@ -1,9 +1,9 @@
 /* Single values of options: numbers with units, truths, and the checks of texts. */
 #include <string.h>
 
-#include "common/err.h"
 #include "common/options.h"
 #include "common/options_check.h"
+#include <confab/err.h>
 
 #include "tests/unit/test.h"
 

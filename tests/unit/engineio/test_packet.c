@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "gateway/engineio/packet.h"
 #include "tests/unit/test.h"
+#include <confab/err.h>
 
 #define LIMIT_BYTES 4096
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "gateway/engineio/packet.h"
 #include "tests/unit/test.h"
 #include "tests/unit/vectors.h"
+#include <confab/err.h>
 
 #define LIMIT_BYTES (1u << 20)
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "tests/unit/engineio/world.h"
 #include "tests/unit/test.h"
+#include <confab/err.h>
 
 static bool is_known(struct world *world, const char *sid)
 {

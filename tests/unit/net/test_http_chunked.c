@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "gateway/net/http_chunked.h"
 #include "tests/unit/mutate.h"
+#include <confab/err.h>
 
 /* Decodes `text`, given in pieces of `piece` bytes. Returns the bytes consumed, or the error. */
 static int decode(const char *text, size_t length, size_t piece, struct buf *out, bool *done)

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "gateway/net/http_head.h"
 #include "tests/unit/mutate.h"
+#include <confab/err.h>
 
 #define GET "GET /a?b=c HTTP/1.1\r\nHost: x\r\n"
 #define POST "POST /a HTTP/1.1\r\nHost: x\r\n"

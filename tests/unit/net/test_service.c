@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/err.h"
 #include "tests/unit/net/loopback.h"
+#include <confab/err.h>
 
 #define POLLING "?EIO=4&transport=polling"
 #define WEBSOCKET "?EIO=4&transport=websocket"

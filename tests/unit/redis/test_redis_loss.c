@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 #define MANY_NAMES 5000
 /* Renewals wait behind thousands of claims, on a busy machine for longer than the usual lease of a

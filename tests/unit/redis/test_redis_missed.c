@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/err.h"
+#include <confab/err.h>
 
 /* Two nodes with one name each and a third on the first; what a member of the second one hears. */
 static struct heard *two_nodes(struct world *w, struct broker_claim *cid)

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/rng.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define GARBAGE_ROUNDS 300
 

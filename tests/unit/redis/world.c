@@ -10,10 +10,10 @@
 
 #include "broker/broker_impl.h"
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
 #include "tests/unit/redis/line.h"
+#include <confab/err.h>
 
 #define SEEN_MAX 64
 

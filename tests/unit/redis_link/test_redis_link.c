@@ -12,9 +12,9 @@
 
 #include "broker/redis_link.h"
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "tests/unit/redis_link/redis_server.h"
+#include <confab/err.h>
 
 #define PATIENCE_MS 20000
 #define T(literal) ((struct text){(literal), sizeof(literal) - 1})

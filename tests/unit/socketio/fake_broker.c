@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "tests/unit/test.h"
+#include <confab/err.h>
 
 struct waiting {
     struct list link;

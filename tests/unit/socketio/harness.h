@@ -27,8 +27,8 @@
 #include "common/list.h"
 #include "common/rng.h"
 #include "gateway/engineio/session.h"
-#include "gateway/socketio/server.h"
 #include "gateway/socketio/wiring.h"
+#include <confab/server.h>
 
 struct harness {
     struct confab_server *server;

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/mem.h"
+#include "common/value.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 static struct confab_value *args_of(const struct confab_event *event)
 {

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "gateway/socketio/slots.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 /* ---- ids ---- */
 

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
+#include <confab/err.h>
 
 #define LIMIT_BYTES 4096
 

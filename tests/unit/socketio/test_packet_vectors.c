@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
 #include "tests/unit/vectors.h"
+#include <confab/err.h>
 
 #define FILE_NAME "socketio-parser-vectors.jsonl"
 #define PACKET_MAX_BYTES (4u << 20)

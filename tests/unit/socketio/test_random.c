@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "common/rng.h"
 #include "gateway/socketio/server_internal.h"
 #include "tests/unit/socketio/fake_broker.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 #define SEEDS 150
 #define STEPS 400

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
+#include "common/value.h"
 #include "gateway/socketio/server_internal.h"
 #include "tests/unit/socketio/fake_broker.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 static const char *const names[] = {"a", "b", "c"};
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "tests/unit/socketio/fake_broker.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 struct app {
     struct harness h;

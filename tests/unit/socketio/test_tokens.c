@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "common/mem.h"
 #include "tests/unit/socketio/harness.h"
+#include <confab/err.h>
 
 #define TOKENS_MAX 400
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 static int nothing_lives(void **state)
 {

@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
 #include "tests/unit/mutate.h"
 #include "tests/unit/vectors.h"
+#include <confab/err.h>
 
 #define ROUNDS 600
 #define OUT_BYTES (1 << 22)

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
 #include "tests/unit/vectors.h"
+#include <confab/err.h>
 
 #define FILE_NAME "socketio-parser-vectors.jsonl"
 #define OUT_BYTES (1 << 22)

@@ -6,9 +6,9 @@
 
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 #define BYTES(literal) (literal), sizeof(literal) - 1
 

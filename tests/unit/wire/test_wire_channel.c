@@ -5,8 +5,8 @@
 
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 static struct text text_of(const char *bytes)
 {

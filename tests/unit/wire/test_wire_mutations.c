@@ -11,12 +11,12 @@
 
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
 #include "tests/unit/mutate.h"
 #include "tests/unit/vectors.h"
 #include "tests/unit/wire/recorded.h"
+#include <confab/err.h>
 
 #define LENGTH_MAX 2000 /* the few recordings that are longer say nothing more */
 #define ROUNDS 60

@@ -5,9 +5,9 @@
 
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
+#include <confab/err.h>
 
 static int nothing_lives(void **state)
 {

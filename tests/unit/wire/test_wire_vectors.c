@@ -11,11 +11,11 @@
 
 #include "broker/wire.h"
 #include "common/buf.h"
-#include "common/err.h"
 #include "common/live.h"
 #include "common/value.h"
 #include "tests/unit/vectors.h"
 #include "tests/unit/wire/recorded.h"
+#include <confab/err.h>
 
 #define FILE_NAME "redis-vectors.jsonl"
 #define OUT_BYTES (1 << 22)

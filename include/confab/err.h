@@ -6,8 +6,8 @@
  * one of these. A parser may return a count of consumed bytes instead of CONFAB_OK, which is why
  * all errors are negative.
  */
-#ifndef CONFAB_COMMON_ERR_H
-#define CONFAB_COMMON_ERR_H
+#ifndef CONFAB_ERR_H
+#define CONFAB_ERR_H
 
 /* X(symbol, number, short name for logs, text for people). Numbers are part of the C API: append,
  * never renumber. */

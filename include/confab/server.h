@@ -20,15 +20,15 @@
  * handlers of one socket run at a time. What a completed decision sets free (events that waited, a
  * disconnect handler) runs at the end of the turn, never inside the call that completed it.
  */
-#ifndef CONFAB_SOCKETIO_SERVER_H
-#define CONFAB_SOCKETIO_SERVER_H
+#ifndef CONFAB_SERVER_H
+#define CONFAB_SERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/err.h"
-#include "common/value.h"
+#include <confab/err.h>
+#include <confab/value.h>
 
 struct confab_server;
 struct confab_namespace;

@@ -5,8 +5,8 @@
  * network, lets the application register its handlers, serves until it is told to stop, drains, and
  * takes all down again. It is the only place that knows every room.
  */
-#ifndef CONFAB_APP_RUN_H
-#define CONFAB_APP_RUN_H
+#ifndef CONFAB_RUN_H
+#define CONFAB_RUN_H
 
 struct confab_server;
 struct eio_events;
