@@ -1,4 +1,5 @@
-// The cases of the two public protocol suites, restated: Engine.IO 4 (24) and Socket.IO 5 (32), against confab-conformance.
+// The cases of the two public protocol suites, restated: Engine.IO 4 (24) and Socket.IO 5 (32), against confab-conformance;
+// then all of them again with every byte in a segment of its own, and with neighbouring frames in one segment.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -6,16 +7,19 @@ import { after, before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
 
 import { Gateway } from './lib/processes.js';
+import { Relay } from './lib/relay.js';
 
 const PING_INTERVAL = 300;
 const PING_TIMEOUT = 200;
 const SEPARATOR = '\x1e';
 
-let server;
+let gateway;
+let server; // what the cases talk to: the gateway, or a relay before it
 before(async () => {
-  server = await Gateway.start([], { binary: 'confab-conformance' });
+  gateway = await Gateway.start([], { binary: 'confab-conformance' });
+  server = gateway;
 });
-after(() => server.stop());
+after(() => gateway.stop());
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -192,180 +196,202 @@ function engineCases(path) {
   });
 }
 
-describe('Engine.IO', () => {
-  engineCases('/engine.io/');
-  const at = endpoint('/engine.io/');
+function allCases() {
+  describe('Engine.IO', () => {
+    engineCases('/engine.io/');
+    const at = endpoint('/engine.io/');
 
-  describe('message over polling', () => {
-    test('one each way', async () => {
-      const sid = await at.open();
-      const posted = await at.post(sid, '4hello');
-      assert.equal(posted.status, 200);
-      assert.equal(await posted.text(), 'ok');
-      assert.equal(await (await at.poll(sid)).text(), '4hello');
+    describe('message over polling', () => {
+      test('one each way', async () => {
+        const sid = await at.open();
+        const posted = await at.post(sid, '4hello');
+        assert.equal(posted.status, 200);
+        assert.equal(await posted.text(), 'ok');
+        assert.equal(await (await at.poll(sid)).text(), '4hello');
+      });
+      test('several in one payload', async () => {
+        const sid = await at.open();
+        const payload = ['4test1', '4test2', '4test3'].join(SEPARATOR);
+        await at.post(sid, payload);
+        assert.equal(await (await at.poll(sid)).text(), payload);
+      });
+      test('text and binary together', async () => {
+        const sid = await at.open();
+        const payload = `4hello${SEPARATOR}bAQIDBA==`;
+        await at.post(sid, payload);
+        assert.equal(await (await at.poll(sid)).text(), payload);
+      });
+      test('a broken packet ends the session', async () => {
+        const sid = await at.open();
+        await at.post(sid, 'abc').catch(() => {});
+        assert.equal((await at.poll(sid)).status, 400);
+      });
+      test('two GETs at a time end it', async () => {
+        const sid = await at.open();
+        const [first, second] = await Promise.all([at.poll(sid), sleep(5).then(() => at.poll(sid))]);
+        assert.equal(first.status, 200);
+        assert.equal(await first.text(), '1');
+        assert.ok([400, 500].includes(second.status));
+        assert.equal((await at.poll(sid)).status, 400);
+      });
     });
-    test('several in one payload', async () => {
-      const sid = await at.open();
-      const payload = ['4test1', '4test2', '4test3'].join(SEPARATOR);
-      await at.post(sid, payload);
-      assert.equal(await (await at.poll(sid)).text(), payload);
-    });
-    test('text and binary together', async () => {
-      const sid = await at.open();
-      const payload = `4hello${SEPARATOR}bAQIDBA==`;
-      await at.post(sid, payload);
-      assert.equal(await (await at.poll(sid)).text(), payload);
-    });
-    test('a broken packet ends the session', async () => {
-      const sid = await at.open();
-      await at.post(sid, 'abc').catch(() => {});
-      assert.equal((await at.poll(sid)).status, 400);
-    });
-    test('two GETs at a time end it', async () => {
-      const sid = await at.open();
-      const [first, second] = await Promise.all([at.poll(sid), sleep(5).then(() => at.poll(sid))]);
-      assert.equal(first.status, 200);
-      assert.equal(await first.text(), '1');
-      assert.ok([400, 500].includes(second.status));
-      assert.equal((await at.poll(sid)).status, 400);
-    });
-  });
 
-  describe('message over WebSocket', () => {
-    test('text', async () => {
-      const socket = at.websocket();
-      await socket.next();
-      socket.send('4hello');
-      assert.equal(await socket.next(), '4hello');
-      socket.close();
-    });
-    test('binary', async () => {
-      const socket = at.websocket();
-      await socket.next();
-      socket.send(Buffer.from([1, 2, 3, 4]));
-      assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3, 4]));
-      socket.close();
-    });
-    test('a broken packet closes', async () => {
-      const socket = at.websocket();
-      await socket.next();
-      socket.send('abc');
-      await socket.ended;
-    });
-  });
-});
-
-describe('Socket.IO', () => {
-  engineCases('/socket.io/');
-  const at = endpoint('/socket.io/');
-
-  async function session() {
-    const socket = at.websocket();
-    await socket.next();
-    return socket;
-  }
-  // Connected to the main namespace; its greeting was read.
-  async function connected() {
-    const socket = await session();
-    socket.send('40');
-    await socket.next();
-    await socket.next();
-    return socket;
-  }
-  const ID = /^40(\/custom,)?\{"sid":"[^"]+"\}$/;
-
-  describe('connect', () => {
-    for (const [name, packet, prefix, auth] of [
-      ['the main namespace', '40', '', '{}'],
-      ['the main namespace with auth', '40{"token":"123"}', '', '{"token":"123"}'],
-      ['a custom namespace', '40/custom,', '/custom,', '{}'],
-      ['a custom namespace with auth', '40/custom,{"token":"abc"}', '/custom,', '{"token":"abc"}'],
-    ]) {
-      test(name, async () => {
-        const socket = await session();
-        socket.send(packet);
-        assert.match(await socket.next(), ID);
-        assert.equal(await socket.next(), `42${prefix}["auth",${auth}]`);
+    describe('message over WebSocket', () => {
+      test('text', async () => {
+        const socket = at.websocket();
+        await socket.next();
+        socket.send('4hello');
+        assert.equal(await socket.next(), '4hello');
         socket.close();
       });
-    }
-    test('an unknown namespace is refused, the connection stays', async () => {
-      const socket = await session();
-      socket.send('40/random');
-      assert.equal(await socket.next(), '44/random,{"message":"Invalid namespace"}');
-      socket.send('40');
-      assert.match(await socket.next(), ID);
-      socket.close();
-    });
-    test('a broken packet closes', async () => {
-      const socket = await session();
-      socket.send('4abc');
-      await socket.ended;
-    });
-    test('without CONNECT it closes', async () => {
-      await (await session()).ended;
-    });
-  });
-
-  describe('disconnect', () => {
-    test('from a namespace; the connection stays', async () => {
-      const socket = await connected();
-      socket.send('41');
-      assert.equal(await socket.next(), '2');
-      socket.close();
-    });
-    test('from one of two', async () => {
-      const socket = await connected();
-      socket.send('40/custom');
-      await socket.next();
-      await socket.next();
-      socket.send('41/custom');
-      socket.send('42["message","message to main namespace"]');
-      assert.equal(await socket.next(), '42["message-back","message to main namespace"]');
-      socket.close();
-    });
-  });
-
-  describe('message', () => {
-    test('text', async () => {
-      const socket = await connected();
-      socket.send('42["message",1,"2",{"3":[true]}]');
-      assert.equal(await socket.next(), '42["message-back",1,"2",{"3":[true]}]');
-      socket.close();
-    });
-    test('with two attachments', async () => {
-      const socket = await connected();
-      socket.send('452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
-      socket.send(Buffer.from([1, 2, 3]));
-      socket.send(Buffer.from([4, 5, 6]));
-      assert.equal(await socket.next(),
-        '452-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
-      assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3]));
-      assert.deepEqual(await socket.next(), Buffer.from([4, 5, 6]));
-      socket.close();
-    });
-    test('with an acknowledgement', async () => {
-      const socket = await connected();
-      socket.send('42456["message-with-ack",1,"2",{"3":[false]}]');
-      assert.equal(await socket.next(), '43456[1,"2",{"3":[false]}]');
-      socket.close();
-    });
-    test('with a binary acknowledgement', async () => {
-      const socket = await connected();
-      socket.send('452-789["message-with-ack",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
-      socket.send(Buffer.from([1, 2, 3]));
-      socket.send(Buffer.from([4, 5, 6]));
-      assert.equal(await socket.next(), '462-789[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
-      assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3]));
-      assert.deepEqual(await socket.next(), Buffer.from([4, 5, 6]));
-      socket.close();
-    });
-    for (const broken of ['4abc', '42{}', '42abc["message-with-ack",1]']) {
-      test(`${broken} closes`, async () => {
-        const socket = await connected();
-        socket.send(broken);
+      test('binary', async () => {
+        const socket = at.websocket();
+        await socket.next();
+        socket.send(Buffer.from([1, 2, 3, 4]));
+        assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3, 4]));
+        socket.close();
+      });
+      test('a broken packet closes', async () => {
+        const socket = at.websocket();
+        await socket.next();
+        socket.send('abc');
         await socket.ended;
       });
-    }
+    });
   });
-});
+
+  describe('Socket.IO', () => {
+    engineCases('/socket.io/');
+    const at = endpoint('/socket.io/');
+
+    async function session() {
+      const socket = at.websocket();
+      await socket.next();
+      return socket;
+    }
+    // Connected to the main namespace; its greeting was read.
+    async function connected() {
+      const socket = await session();
+      socket.send('40');
+      await socket.next();
+      await socket.next();
+      return socket;
+    }
+    const ID = /^40(\/custom,)?\{"sid":"[^"]+"\}$/;
+
+    describe('connect', () => {
+      for (const [name, packet, prefix, auth] of [
+        ['the main namespace', '40', '', '{}'],
+        ['the main namespace with auth', '40{"token":"123"}', '', '{"token":"123"}'],
+        ['a custom namespace', '40/custom,', '/custom,', '{}'],
+        ['a custom namespace with auth', '40/custom,{"token":"abc"}', '/custom,', '{"token":"abc"}'],
+      ]) {
+        test(name, async () => {
+          const socket = await session();
+          socket.send(packet);
+          assert.match(await socket.next(), ID);
+          assert.equal(await socket.next(), `42${prefix}["auth",${auth}]`);
+          socket.close();
+        });
+      }
+      test('an unknown namespace is refused, the connection stays', async () => {
+        const socket = await session();
+        socket.send('40/random');
+        assert.equal(await socket.next(), '44/random,{"message":"Invalid namespace"}');
+        socket.send('40');
+        assert.match(await socket.next(), ID);
+        socket.close();
+      });
+      test('a broken packet closes', async () => {
+        const socket = await session();
+        socket.send('4abc');
+        await socket.ended;
+      });
+      test('without CONNECT it closes', async () => {
+        await (await session()).ended;
+      });
+    });
+
+    describe('disconnect', () => {
+      test('from a namespace; the connection stays', async () => {
+        const socket = await connected();
+        socket.send('41');
+        assert.equal(await socket.next(), '2');
+        socket.close();
+      });
+      test('from one of two', async () => {
+        const socket = await connected();
+        socket.send('40/custom');
+        await socket.next();
+        await socket.next();
+        socket.send('41/custom');
+        socket.send('42["message","message to main namespace"]');
+        assert.equal(await socket.next(), '42["message-back","message to main namespace"]');
+        socket.close();
+      });
+    });
+
+    describe('message', () => {
+      test('text', async () => {
+        const socket = await connected();
+        socket.send('42["message",1,"2",{"3":[true]}]');
+        assert.equal(await socket.next(), '42["message-back",1,"2",{"3":[true]}]');
+        socket.close();
+      });
+      test('with two attachments', async () => {
+        const socket = await connected();
+        socket.send('452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
+        socket.send(Buffer.from([1, 2, 3]));
+        socket.send(Buffer.from([4, 5, 6]));
+        assert.equal(await socket.next(),
+          '452-["message-back",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
+        assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3]));
+        assert.deepEqual(await socket.next(), Buffer.from([4, 5, 6]));
+        socket.close();
+      });
+      test('with an acknowledgement', async () => {
+        const socket = await connected();
+        socket.send('42456["message-with-ack",1,"2",{"3":[false]}]');
+        assert.equal(await socket.next(), '43456[1,"2",{"3":[false]}]');
+        socket.close();
+      });
+      test('with a binary acknowledgement', async () => {
+        const socket = await connected();
+        socket.send('452-789["message-with-ack",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
+        socket.send(Buffer.from([1, 2, 3]));
+        socket.send(Buffer.from([4, 5, 6]));
+        assert.equal(await socket.next(), '462-789[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
+        assert.deepEqual(await socket.next(), Buffer.from([1, 2, 3]));
+        assert.deepEqual(await socket.next(), Buffer.from([4, 5, 6]));
+        socket.close();
+      });
+      for (const broken of ['4abc', '42{}', '42abc["message-with-ack",1]']) {
+        test(`${broken} closes`, async () => {
+          const socket = await connected();
+          socket.send(broken);
+          await socket.ended;
+        });
+      }
+    });
+  });
+}
+
+describe('as written', allCases);
+
+for (const [how, sent] of [['split', 'every byte by itself'], ['merged', 'neighbouring frames in one segment']]) {
+  describe(sent, () => {
+    let relay;
+    before(async () => {
+      relay = await Relay.start(gateway.port, how);
+      server = relay;
+    });
+    after(() => relay.stop());
+    allCases();
+    test('the relay did what it is there for', () => {
+      const { bytes, writes, merged } = relay.counts;
+      assert.ok(bytes > 10000);
+      if (how === 'split') assert.equal(writes, bytes);
+      else assert.ok(merged > 10, `${merged} of ${writes} writes were merged`);
+    });
+  });
+}
