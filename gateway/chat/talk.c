@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buf.h"
 #include "common/mem.h"
-#include "common/value.h"
 #include "gateway/chat/chat_internal.h"
 
 static const struct bucket_rule send_msg_rule = {.burst = 20, .refill_ms = 200};
@@ -141,11 +139,11 @@ void chat_on_chat(struct confab_socket *socket, struct confab_event *event, void
 
 static bool fits_as_json(const struct confab_value *args)
 {
-    struct buf text;
-    buf_init(&text, CHAT_MESSAGE_MAX_BYTES + 2); /* the brackets of the list are not the sender's */
-    int status = value_write_json(args, &text, NULL);
-    buf_fini(&text);
-    return status == CONFAB_OK;
+    /* The brackets of the list are not the sender's. */
+    struct confab_value *text = confab_to_json(args, CHAT_MESSAGE_MAX_BYTES + 2);
+    bool fits = text != NULL;
+    confab_value_release(text);
+    return fits;
 }
 
 /* `send_msg` any: to all, and once more to the sender, as the example does that made it known. */

@@ -61,6 +61,12 @@ bool confab_emit_volatile(struct confab_socket *socket, const char *event,
     return emit_one(socket, event, args, true);
 }
 
+bool confab_emit_flags(struct confab_socket *socket, const char *event, struct confab_value *args,
+                       unsigned flags)
+{
+    return emit_one(socket, event, args, (flags & CONFAB_VOLATILE) != 0);
+}
+
 struct confab_packet {
     struct frame_set *frames;
 };
@@ -123,7 +129,8 @@ static struct confab_value *event_and_args(const char *event, const struct confa
 static unsigned message_flags(unsigned flags)
 {
     return ((flags & CONFAB_VOLATILE) != 0 ? (unsigned)MESSAGE_VOLATILE : 0) |
-           ((flags & CONFAB_LOCAL) != 0 ? (unsigned)MESSAGE_LOCAL : 0);
+           ((flags & CONFAB_LOCAL) != 0 ? (unsigned)MESSAGE_LOCAL : 0) |
+           ((flags & CONFAB_COMPRESS_OFF) != 0 ? (unsigned)MESSAGE_COMPRESS_OFF : 0);
 }
 
 static void to_texts(const char *const *names, size_t count, struct text *texts)

@@ -179,6 +179,10 @@ bool confab_emit(struct confab_socket *socket, const char *event, struct confab_
 bool confab_emit_volatile(struct confab_socket *socket, const char *event,
                           struct confab_value *args);
 
+/* As confab_emit(), with CONFAB_VOLATILE, CONFAB_COMPRESS_OFF or both. */
+bool confab_emit_flags(struct confab_socket *socket, const char *event, struct confab_value *args,
+                       unsigned flags);
+
 /* An event encoded once, to be sent to many sockets one at a time (a list that each newcomer asks
  * for). Counted by its maker alone: one new, one free; sockets that still have it queued keep what
  * they need. Takes args; NULL when the event's name is reserved. */
@@ -201,7 +205,8 @@ void confab_emit_with_ack(struct confab_socket *socket, const char *event,
 
 enum confab_emit_flag {
     CONFAB_VOLATILE = 1u << 0,
-    CONFAB_LOCAL = 1u << 1, /* this node's sockets only */
+    CONFAB_LOCAL = 1u << 1,        /* this node's sockets only */
+    CONFAB_COMPRESS_OFF = 1u << 2, /* Node's compress(false): not worth compressing */
 };
 
 /* Who gets a broadcast: members of any of the rooms (none: all of the namespace), less the members

@@ -118,4 +118,14 @@ bool confab_equal(const struct confab_value *a, const struct confab_value *b);
  * containers remember. */
 bool confab_has_binary(const struct confab_value *value);
 
+/* ---- JSON text ---- */
+
+/* The value as JSON.stringify writes it, in a string that the caller owns; bytes become
+ * {"type":"Buffer","data":[...]}, as Node's do. NULL when the text would be longer than
+ * `most_bytes` (0: 64 MiB) or the value is nested more than 512 deep. */
+struct confab_value *confab_to_json(const struct confab_value *value, size_t most_bytes);
+/* Reads a text as JSON.parse does; the caller owns the value. NULL when it is no JSON, not UTF-8,
+ * nested more than 256 deep, or has more than 200,000 values. */
+struct confab_value *confab_from_json(const char *text, size_t length_bytes);
+
 #endif

@@ -305,6 +305,33 @@ static void test_number_text(void **state)
     assert_int_equal(value_number_text(confab_null(), none), 0);
 }
 
+/* What applications have of all this. */
+static void test_text_values(void **state)
+{
+    (void)state;
+    static const char source[] = "{\"a\":[1,null,\"\xc3\xbc\"],\"b\":1e+21}";
+    struct confab_value *value = confab_from_json(source, sizeof(source) - 1);
+    struct confab_value *text = confab_to_json(value, 0);
+    size_t length;
+    assert_string_equal(confab_as_string(text, &length), source);
+    assert_int_equal(length, sizeof(source) - 1);
+    confab_value_release(text);
+    text = confab_to_json(value, sizeof(source) - 1);
+    assert_non_null(text);
+    confab_value_release(text);
+    assert_null(confab_to_json(value, sizeof(source) - 2));
+    confab_value_release(value);
+
+    assert_null(confab_from_json(source, sizeof(source) - 2));
+    assert_null(confab_from_json("", 0));
+    assert_null(confab_from_json("\"\xff\"", 3));
+    value = confab_list(confab_binary("\x01\xff", 2), NULL);
+    text = confab_to_json(value, 0);
+    assert_string_equal(confab_as_string(text, NULL), "[{\"type\":\"Buffer\",\"data\":[1,255]}]");
+    confab_value_release(text);
+    confab_value_release(value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +343,7 @@ int main(void)
         cmocka_unit_test_teardown(test_attachments, nothing_lives),
         cmocka_unit_test_teardown(test_writer_limits, nothing_lives),
         cmocka_unit_test_teardown(test_number_text, nothing_lives),
+        cmocka_unit_test_teardown(test_text_values, nothing_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
