@@ -103,9 +103,9 @@ test('confab-load measures a thousand clients', async () => {
 test('the handler in C compiles, and the program it is taken from is there', () => {
   const directory = mkdtempSync(join(tmpdir(), 'confab-readme-'));
   const file = join(directory, 'handler.c');
-  writeFileSync(file, `#include "gateway/socketio/server.h"\n${block('static void on_send_msg')}\n` +
+  writeFileSync(file, `#include "confab/server.h"\n${block('static void on_send_msg')}\n` +
     'confab_event_fn *readme(void);\nconfab_event_fn *readme(void)\n{\n    return on_send_msg;\n}\n');
-  const compiled = spawnSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', `-I${root}`, file], { encoding: 'utf8' });
+  const compiled = spawnSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', `-I${join(root, 'include')}`, file], { encoding: 'utf8' });
   rmSync(directory, { recursive: true });
   assert.equal(compiled.status, 0, compiled.stderr);
 });
