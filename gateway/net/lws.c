@@ -21,6 +21,10 @@
 #if LWS_LIBRARY_VERSION_NUMBER < 4003000 || LWS_LIBRARY_VERSION_NUMBER >= 4004000
 #error "lws_read_h1() was checked against libwebsockets 4.3 only"
 #endif
+#if defined(LWS_WITH_HTTP2) || defined(LWS_WITH_PLUGINS) || defined(LWS_WITH_PLUGINS_BUILTIN)
+#error \
+    "a libwebsockets with HTTP/2 or plugins has faults that a Socket.IO server need not have; see docs/security.md"
+#endif
 
 int lws_read_h1(struct lws *wsi, unsigned char *buf, lws_filepos_t len);
 
