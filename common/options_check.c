@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/options.h"
+#include "common/origin.h"
 #include "common/redis_address.h"
 #include <confab/err.h>
 
@@ -115,17 +116,21 @@ const char *option_check_path(const char *text)
 
 const char *option_check_origin(const char *text)
 {
-    size_t scheme = strcspn(text, ":");
-    const char *rest;
+    struct origin pattern;
 
-    if (strcmp(text, "*") == 0)
+    if (strcmp(text, "*") == 0 || origin_parse_pattern(text, &pattern))
         return NULL;
-    if (scheme != 0 && consists_of(text, scheme, "+.-") && strncmp(text + scheme, "://", 3) == 0) {
-        rest = skip_host(text + scheme + 3, ".-_");
-        if (rest != NULL && (*rest == '\0' || (*rest == ':' && is_number(rest + 1, 1, 65535))))
-            return NULL;
-    }
-    return "is not an origin like https://example.org";
+    return "is not an origin like https://example.org, https://*.example.org or http://localhost:*";
+}
+
+/* RFC 9110, 5.6.2: names of methods and headers. */
+const char *option_check_token(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len != 0 && len <= 64 && consists_of(text, len, "!#$%&'*+-.^_`|~"))
+        return NULL;
+    return "is not a name of letters, digits and -_.!#$%&'*+^`|~";
 }
 
 const char *option_check_redis_url(const char *text)

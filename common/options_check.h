@@ -9,7 +9,8 @@ const char *option_check_address(const char *text); /* 127.0.0.1:3000, [::1]:0, 
                                                      */
 const char *option_check_cidr(const char *text);    /* 10.0.0.0/8, ::1/128, 192.0.2.7 */
 const char *option_check_path(const char *text);    /* begins and ends with '/' */
-const char *option_check_origin(const char *text);  /* scheme://host[:port], or * */
+const char *option_check_origin(const char *text);  /* scheme://host[:port], a pattern, or * */
+const char *option_check_token(const char *text);   /* a method, a header's name */
 const char *option_check_redis_url(const char *text); /* redis://[user:pass@]host[:port][/db], or
                                                          empty */
 const char *option_check_prefix(const char *text);   /* printable ASCII without glob characters, '#'

@@ -1,4 +1,6 @@
 /* The gateway's table, made from options.def. */
+#include <string.h>
+
 #include "common/options.h"
 #include "common/options_check.h"
 
@@ -10,12 +12,26 @@ static const struct option_spec specs[] = {
 #undef OPTION
 };
 
+static bool has_item(const struct option_list *list, const char *item)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], item) == 0)
+            return true;
+    }
+    return false;
+}
+
 static const char *check_all(const void *values)
 {
     const struct options *opt = values;
 
     if (opt->redis_password[0] != '\0' && opt->redis[0] == '\0')
         return "--redis-password is of no use without --redis";
+    if (opt->cors_credentials && opt->cors_origins.count == 0)
+        return "--cors-credentials is of no use without --cors-origins";
+    if (opt->cors_credentials && has_item(&opt->cors_origins, "*"))
+        return "--cors-credentials together with --cors-origins * would let every page act as its "
+               "visitor: name the origins";
     if (opt->drain_delay_ms >= opt->drain_timeout_ms && opt->drain_timeout_ms != 0)
         return "--drain-delay-ms is not below --drain-timeout-ms";
     return NULL;

@@ -138,18 +138,17 @@ static int make_net(struct gateway *gateway)
     struct net_config config = {
         .path = o->path,
         .other_path = gateway->app->raw_path,
-        .cors_origins = (const char *const *)o->cors_origins.items,
-        .cors_origin_count = o->cors_origins.count,
         .trusted_proxies = (const char *const *)o->trusted_proxies.items,
         .trusted_proxy_count = o->trusted_proxies.count,
         .files = gateway->files,
         .max_payload_bytes = (size_t)o->max_payload_bytes,
         .max_connections = (unsigned)o->max_connections,
     };
+    gateway_configure_http(o, &config);
     int status = net_new(&gateway->net, &config, gateway->base, gateway->engine, &gateway->log,
                          &net_events, gateway);
     if (status == CONFAB_EINVAL)
-        fprintf(stderr, "%s: --trusted-proxies or --cors-origins cannot be read\n",
+        fprintf(stderr, "%s: an option of the network cannot be used as it is\n",
                 gateway->app->name);
     return status;
 }

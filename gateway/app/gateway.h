@@ -8,6 +8,7 @@
  * drain.c     the orderly end
  * files.c     the page and the client bundles
  * http.c      health, readiness, metrics
+ * http_config.c  from the options to the network's HTTP
  * metrics.c   counters of all rooms into the one table
  * health.c    --health
  * raw.c       an application on Engine.IO beside Socket.IO
@@ -31,6 +32,7 @@ struct confab_server;
 struct event;
 struct event_base;
 struct net;
+struct net_config;
 struct net_files;
 struct net_request;
 
@@ -100,6 +102,8 @@ void gateway_watch_lag(struct gateway *gateway);
 void gateway_drain_advance(struct gateway *gateway, int64_t now_ms);
 int64_t gateway_drain_deadline(const struct gateway *gateway);
 int gateway_load_files(struct gateway *gateway);
+/* Fills in what the options say about HTTP; borrows their texts. */
+void gateway_configure_http(const struct options *options, struct net_config *config);
 int gateway_ask_health(const struct options *options);
 /* The loop is to end with this exit status. */
 void gateway_fail(struct gateway *gateway, int status);

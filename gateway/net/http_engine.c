@@ -197,27 +197,26 @@ void http_engine_body_too_big(struct http *http)
 
 /* ---- in and out ---- */
 
-static void answer_preflight(struct http *http, const struct http_head *head)
+bool http_engine_apply_cors(struct net_request *request)
 {
+    static const struct net_response preflight = {.status = 204};
+    struct http *http = request->conn->http;
+    const struct http_head *head = request->head;
     struct net *net = http->conn->net;
-    struct net_response response = {.status = 204};
+    bool is_preflight = head->method == EIO_OPTIONS;
 
+    if (!cors_is_on(&net->cors))
+        return false;
     buf_reset(&net->lines);
-    origin_add_preflight(&net->origins, http_head_get(head, "access-control-request-headers"),
-                         &net->lines);
-    response.headers = buf_text(&net->lines);
-    http_answer(http, &response);
-}
-
-/* The headers of CORS, on whatever answer this request gets. */
-static void add_cors(struct http *http, const struct http_head *head)
-{
-    struct net *net = http->conn->net;
-
-    buf_reset(&net->lines);
-    origin_add_headers(&net->origins, http_head_get(head, "origin"), &net->lines);
+    cors_add_headers(&net->cors, http_head_get(head, "origin"), &net->lines);
+    if (is_preflight)
+        cors_add_preflight(&net->cors, http_head_get(head, "access-control-request-headers"),
+                           &net->lines);
     free(http->lines);
-    http->lines = net->lines.len > 0 ? xstrdup(buf_text(&net->lines)) : NULL;
+    http->lines = xstrdup(buf_text(&net->lines));
+    if (is_preflight)
+        http_answer(http, &preflight);
+    return is_preflight;
 }
 
 static void follow(struct net_request *request, struct eio_verdict *verdict)
@@ -255,7 +254,6 @@ static void follow(struct net_request *request, struct eio_verdict *verdict)
 void http_engine_request(struct net_request *request)
 {
     struct conn *conn = request->conn;
-    struct http *http = conn->http;
     struct net *net = conn->net;
     const struct http_head *head = request->head;
     struct eio_request asked = {
@@ -266,13 +264,6 @@ void http_engine_request(struct net_request *request)
     };
     struct eio_verdict verdict = {0};
 
-    if (net->origins.any || net->origins.count > 0) {
-        add_cors(http, head);
-        if (head->method == EIO_OPTIONS) {
-            answer_preflight(http, head);
-            return;
-        }
-    }
     /* A session whose time is up is not there any more, whatever arrives in the same turn. */
     if (eio_engine_deadline(net->engine) <= net->now_ms)
         eio_engine_advance(net->engine, net->now_ms);

@@ -84,9 +84,13 @@ void http_route(struct conn *conn, struct http_head *head)
     begin(http, head);
     find_client(&request);
     if (conn->role == NET_PUBLIC) {
+        bool is_engine = is_engine_path(net, head);
+
+        if (is_engine && http_engine_apply_cors(&request))
+            return;
         if (net->files != NULL && net_files_serve(net->files, &request))
             return;
-        if (is_engine_path(net, head)) {
+        if (is_engine) {
             http_engine_request(&request);
             return;
         }

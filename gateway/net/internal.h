@@ -29,6 +29,7 @@
 #include "common/rng.h"
 #include "common/timerq.h"
 #include "gateway/net/address.h"
+#include "gateway/net/cors.h"
 #include "gateway/net/http_chunked.h"
 #include "gateway/net/http_head.h"
 #include "gateway/net/net.h"
@@ -82,6 +83,7 @@ struct net {
     size_t max_payload_bytes;
     unsigned max_connections;
     struct origin_rules origins;
+    struct cors cors;
     struct address_list proxies;
 
     struct list listeners;
@@ -239,6 +241,9 @@ const char *http_status_text(int status);
 
 /* ---- http_engine.c ---- */
 
+/* The headers of CORS, on whatever answer a request below the engine's path gets. True: it was a
+ * preflight, and is answered. */
+bool http_engine_apply_cors(struct net_request *request);
 void http_engine_request(struct net_request *request);
 /* The body of a POST is there, wholly. */
 void http_engine_body(struct http *http, const char *body, size_t length_bytes);

@@ -57,7 +57,8 @@ static int configure(struct net *net, const struct net_config *config)
     snprintf(line, sizeof(line), "Connection: keep-alive\r\nKeep-Alive: timeout=%lld\r\n",
              (long long)(or_default(config->idle_timeout_ms, 5000) / 1000));
     net->keep_alive_line = xstrdup(line);
-    if (!origin_rules_init(&net->origins, config->cors_origins, config->cors_origin_count) ||
+    if (!origin_rules_init(&net->origins, config->cors.origins.items, config->cors.origins.count) ||
+        !cors_init(&net->cors, &config->cors, &net->origins) ||
         !address_list_init(&net->proxies, config->trusted_proxies, config->trusted_proxy_count))
         return CONFAB_EINVAL;
     net_set_tag(net, config->node_tag);
@@ -153,6 +154,7 @@ void net_free(struct net **pointer)
     close_all(net);
     lws_glue_fini(net);
     event_del(&net->timer);
+    cors_fini(&net->cors);
     origin_rules_fini(&net->origins);
     address_list_fini(&net->proxies);
     rng_fini(&net->rng);

@@ -40,13 +40,27 @@ struct net_request;
 
 #define NET_ADDRESS_BYTES 72 /* "[v6 address]:port" and a NUL */
 
+struct net_names {
+    const char *const *items;
+    size_t count;
+};
+
+/* Pages of other origins (gateway/net/cors.h). Without an origin there are no headers of CORS. */
+struct net_cors_config {
+    struct net_names origins; /* "https://host[:port]", a pattern (common/origin.h), or "*" */
+    struct net_names methods; /* none: GET,HEAD,PUT,PATCH,POST,DELETE */
+    struct net_names allowed_headers; /* none: whatever is asked for */
+    struct net_names exposed_headers;
+    bool credentials;  /* not together with "*" */
+    int64_t max_age_s; /* 0: the browser's own */
+};
+
 /* Copied by net_new(), the lists too; `files` is borrowed. Zero means the default given. */
 struct net_config {
     const char *path;       /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
     const char *other_path; /* a second one of the same engine; NULL: none */
     const char *node_tag;   /* for the header X-Node; may be NULL until net_set_tag() */
-    const char *const *cors_origins; /* "https://host[:port]" or "*"; none: no CORS headers */
-    size_t cors_origin_count;
+    struct net_cors_config cors;
     const char *const *trusted_proxies; /* "10.0.0.0/8", "fd00::/8", "192.0.2.1" */
     size_t trusted_proxy_count;
     const struct net_files *files; /* looked at before the engine; may be NULL */
@@ -82,7 +96,8 @@ struct net_events {
 
 /*
  * `base`, `engine`, `log` (may be NULL), `events` and `user` are borrowed for net's life. Errors:
- * CONFAB_EINVAL (a proxy or an origin that cannot be read), CONFAB_EINTERNAL.
+ * CONFAB_EINVAL (something in the configuration that cannot be read, or cannot be put into a
+ * header), CONFAB_EINTERNAL.
  */
 int net_new(struct net **out, const struct net_config *config, struct event_base *base,
             struct eio_engine *engine, struct log *log, const struct net_events *events,

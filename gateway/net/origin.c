@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/buf.h"
 #include "common/mem.h"
+#include "common/origin.h"
 
 /* The place behind "scheme://", or NULL. */
 static const char *authority_of(const char *origin)
@@ -19,30 +19,26 @@ static const char *authority_of(const char *origin)
     return origin + length + 3;
 }
 
-static bool is_origin(const char *text)
-{
-    const char *authority = authority_of(text);
-
-    return authority != NULL && *authority != '\0' && strpbrk(authority, "/?#@ ,\t") == NULL;
-}
-
 bool origin_rules_init(struct origin_rules *rules, const char *const *origins, size_t count)
 {
     memset(rules, 0, sizeof(*rules));
-    rules->origins = count > 0 ? xcalloc(count, sizeof(rules->origins[0])) : NULL;
+    rules->patterns = count > 0 ? xcalloc(count, sizeof(rules->patterns[0])) : NULL;
+    rules->texts = count > 0 ? xcalloc(count, sizeof(rules->texts[0])) : NULL;
     for (size_t i = 0; i < count; i++) {
+        char *text;
+
         if (strcmp(origins[i], "*") == 0) {
             rules->any = true;
             continue;
         }
-        if (!is_origin(origins[i])) {
+        text = xstrdup(origins[i]);
+        for (char *c = text; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        rules->texts[rules->count] = text;
+        if (!origin_parse_pattern(text, &rules->patterns[rules->count++])) {
             origin_rules_fini(rules);
             return false;
         }
-        rules->origins[rules->count] = xstrdup(origins[i]);
-        for (char *c = rules->origins[rules->count]; *c != '\0'; c++)
-            *c = (char)tolower((unsigned char)*c);
-        rules->count++;
     }
     return true;
 }
@@ -50,20 +46,35 @@ bool origin_rules_init(struct origin_rules *rules, const char *const *origins, s
 void origin_rules_fini(struct origin_rules *rules)
 {
     for (size_t i = 0; i < rules->count; i++)
-        free(rules->origins[i]);
-    free(rules->origins);
+        free(rules->texts[i]);
+    free(rules->texts);
+    free(rules->patterns);
     memset(rules, 0, sizeof(*rules));
 }
 
 bool origin_listed(const struct origin_rules *rules, const char *origin)
 {
+    struct origin parsed;
+
     if (rules->any)
         return true;
+    if (rules->count == 0 || !origin_parse(origin, &parsed))
+        return false;
     for (size_t i = 0; i < rules->count; i++) {
-        if (strcasecmp(rules->origins[i], origin) == 0)
+        if (origin_matches(&rules->patterns[i], &parsed))
             return true;
     }
     return false;
+}
+
+const char *origin_only(const struct origin_rules *rules, size_t *length_bytes)
+{
+    const struct origin *only = rules->patterns;
+
+    if (rules->any || rules->count != 1 || only->any_subdomain || only->any_port)
+        return NULL;
+    *length_bytes = only->plain_bytes;
+    return rules->texts[0];
 }
 
 /* Length of host[:port] without a port that is the scheme's own. */
@@ -95,33 +106,4 @@ bool origin_is_own(const char *origin, const char *host)
 bool origin_admits_websocket(const struct origin_rules *rules, const char *origin, const char *host)
 {
     return origin == NULL || origin_is_own(origin, host) || origin_listed(rules, origin);
-}
-
-void origin_add_headers(const struct origin_rules *rules, const char *origin, struct buf *out)
-{
-    const char *allowed = NULL;
-
-    if (rules->any) {
-        buf_puts(out, "Access-Control-Allow-Origin: *\r\n");
-        return;
-    }
-    if (rules->count == 0)
-        return;
-    if (rules->count == 1)
-        allowed = rules->origins[0];
-    else if (origin != NULL && origin_listed(rules, origin))
-        allowed = origin;
-    if (allowed != NULL)
-        buf_printf(out, "Access-Control-Allow-Origin: %s\r\n", allowed);
-    buf_puts(out, "Vary: Origin\r\n");
-}
-
-void origin_add_preflight(const struct origin_rules *rules, const char *requested, struct buf *out)
-{
-    if (rules->count == 0 && !rules->any)
-        return;
-    buf_puts(out, "Access-Control-Allow-Methods: GET,HEAD,PUT,PATCH,POST,DELETE\r\n"
-                  "Vary: Access-Control-Request-Headers\r\n");
-    if (requested != NULL && *requested != '\0')
-        buf_printf(out, "Access-Control-Allow-Headers: %s\r\n", requested);
 }

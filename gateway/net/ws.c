@@ -38,6 +38,8 @@ bool ws_accept(struct conn *conn)
         buf_puts(&net->lines, net->node_line);
     if (http->ws_protocol != NULL)
         buf_printf(&net->lines, "Sec-WebSocket-Protocol: %s\r\n", http->ws_protocol);
+    if (http->lines != NULL)
+        buf_puts(&net->lines, http->lines);
     memcpy(key, http->ws_key, sizeof(key));
     conn_disarm(conn);
     net->counters.answers[1]++;

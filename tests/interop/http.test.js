@@ -1,4 +1,4 @@
-// What surrounds the sessions: pages of other origins, files, and proxies in front.
+// What surrounds the sessions: files, and proxies in front.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -25,74 +25,6 @@ async function withGateway(args, act) {
     await own.stop();
   }
 }
-
-// Of an answer, the headers that matter to CORS.
-function cors({ headers }) {
-  const names = Object.keys(headers).filter((name) => name.startsWith('access-control-') || name === 'vary');
-  return Object.fromEntries(names.map((name) => [name.replace('access-control-', ''), headers[name]]));
-}
-
-describe('pages of other origins', () => {
-  const METHODS = 'GET,HEAD,PUT,PATCH,POST,DELETE';
-  const ask = (to, method, origin, more = {}) => once(to, method, engine('polling'), { headers: { Origin: origin, ...more } });
-  const preflight = { 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'content-type,x-foo' };
-  const socket = async (to, origin) =>
-    (await upgrade(to, engine('websocket'), { headers: { Origin: origin } })).answer.status;
-
-  test('by default: no header of CORS at all, a preflight is refused, and so is a WebSocket', async () => {
-    assert.deepEqual(cors(await ask(gateway, 'GET', 'http://x.y')), {});
-    const answer = await ask(gateway, 'OPTIONS', 'http://x.y', preflight);
-    assert.deepEqual([answer.status, answer.body, cors(answer)], [400, '{"code":2,"message":"Bad handshake method"}', {}]);
-    assert.equal(await socket(gateway, 'http://x.y'), 400);
-  });
-
-  test('*: everybody, on errors too', async () => {
-    await withGateway(['--cors-origins', '*'], async (own) => {
-      const answer = await ask(own, 'OPTIONS', 'http://x.y', preflight);
-      assert.deepEqual([answer.status, answer.headers['content-length']], [204, '0']);
-      assert.deepEqual(cors(answer), {
-        'allow-origin': '*', 'allow-methods': METHODS, vary: 'Access-Control-Request-Headers', 'allow-headers': 'content-type,x-foo' });
-      assert.deepEqual(cors(await ask(own, 'OPTIONS', undefined)),
-        { 'allow-origin': '*', 'allow-methods': METHODS, vary: 'Access-Control-Request-Headers' });
-      assert.deepEqual(cors(await ask(own, 'GET', 'http://x.y')), { 'allow-origin': '*' });
-      const polling = await Polling.joined(own);
-      const all = [await polling.post('3'), await polling.post('2'), await polling.post('3'), await ask(own, 'POST', 'http://x.y'),
-        await once(own, 'GET', '/socket.io/')];
-      assert.deepEqual(all.map(({ status }) => status), [200, 200, 400, 400, 400]);
-      for (const one of all) assert.deepEqual(cors(one), { 'allow-origin': '*' });
-      assert.equal(await socket(own, 'http://x.y'), 101);
-    });
-  });
-
-  test('one origin: told to all, browsers do the rest; WebSockets are held to it by the gateway', async () => {
-    await withGateway(['--cors-origins', 'https://app.example'], async (own) => {
-      for (const origin of ['https://app.example', 'http://foreign.example', undefined]) {
-        assert.deepEqual(cors(await ask(own, 'GET', origin)), { 'allow-origin': 'https://app.example', vary: 'Origin' });
-      }
-      const answer = await ask(own, 'OPTIONS', 'https://app.example', preflight);
-      assert.deepEqual([answer.status, cors(answer)['allow-origin']], [204, 'https://app.example']);
-      assert.match(cors(answer).vary, /^Origin, Access-Control-Request-Headers$|^Access-Control-Request-Headers, Origin$/);
-      assert.equal(await socket(own, 'https://app.example'), 101);
-      assert.equal(await socket(own, 'https://app.example.evil'), 400);
-      assert.equal(await socket(own, 'http://localhost'), 101, 'the own host still may');
-    });
-  });
-
-  test('several: the matching one is told, for others nothing but Vary; nobody is refused by HTTP', async () => {
-    await withGateway(['--cors-origins', 'https://a.example,http://b.example:8080'], async (own) => {
-      for (const origin of ['https://a.example', 'http://b.example:8080']) {
-        assert.deepEqual(cors(await ask(own, 'GET', origin)), { 'allow-origin': origin, vary: 'Origin' });
-        assert.equal(await socket(own, origin), 101);
-      }
-      for (const origin of ['http://b.example', 'https://a.example:8443', 'null', undefined]) {
-        const answer = await ask(own, 'GET', origin);
-        assert.deepEqual([answer.status, cors(answer)], [200, { vary: 'Origin' }], origin);
-      }
-      assert.equal(await socket(own, 'http://b.example'), 400);
-      assert.equal(await socket(own, undefined), 101, 'no browser, no page');
-    });
-  });
-});
 
 describe('files', () => {
   const bundles = ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js', 'socket.io.msgpack.min.js'];

@@ -55,7 +55,7 @@ describe('wrong options', () => {
     [['--max-payload-bytes', '12'], '--max-payload-bytes: 12 is not between 1024 and 1073741824 bytes'],
     [['--app', 'chess'], "--app: 'chess' is none of chat|none"],
     [['--trusted-proxies', '10.0.0.1/8'], "--trusted-proxies: '10.0.0.1/8' is a host with a network's prefix"],
-    [['--cors-origins', '*,example.org'], "--cors-origins: 'example.org' is not an origin like https://example.org"],
+    [['--cors-origins', '*,example.org'], "--cors-origins: 'example.org' is not an origin like https://example.org, https://*.example.org or http://localhost:*"],
     [['--drain-delay-ms', '12s'], '--drain-delay-ms is not below --drain-timeout-ms'],
     [['--redis', 'redis://u:geheim@h:x'], '--redis: the value is not redis://[user:password@]host[:port][/db]'],
     [['--web-dir', '/no/such/place'], '--web-dir /no/such/place is not a directory'],

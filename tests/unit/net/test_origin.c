@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "common/buf.h"
 #include "gateway/net/origin.h"
 
 static void test_own_host(void **state)
@@ -78,64 +77,54 @@ static void test_configuration(void **state)
     origin_rules_fini(&rules);
 }
 
-static void expect_headers(const char *const *origins, size_t count, const char *origin,
-                           const char *expected)
+static void test_patterns(void **state)
 {
+    static const char *const listed[] = {"https://*.Example.org", "http://localhost:*"};
     struct origin_rules rules;
-    struct buf out;
-
-    buf_init(&out, 1000);
-    assert_true(origin_rules_init(&rules, origins, count));
-    origin_add_headers(&rules, origin, &out);
-    assert_string_equal(buf_text(&out), expected);
-    origin_rules_fini(&rules);
-    buf_fini(&out);
-}
-
-static void test_headers(void **state)
-{
-    static const char *const any[] = {"*"};
-    static const char *const two[] = {"https://a", "https://b"};
+    size_t length = 0;
 
     (void)state;
-    expect_headers(NULL, 0, "https://a", "");
-    expect_headers(any, 1, NULL, "Access-Control-Allow-Origin: *\r\n");
-    expect_headers(two, 1, "https://foreign",
-                   "Access-Control-Allow-Origin: https://a\r\nVary: Origin\r\n");
-    expect_headers(two, 2, "https://b",
-                   "Access-Control-Allow-Origin: https://b\r\nVary: Origin\r\n");
-    expect_headers(two, 2, "https://foreign", "Vary: Origin\r\n");
-    expect_headers(two, 2, NULL, "Vary: Origin\r\n");
+    assert_true(origin_rules_init(&rules, listed, 2));
+    assert_true(origin_admits_websocket(&rules, "https://a.example.org", "gw"));
+    assert_true(origin_admits_websocket(&rules, "https://a.b.EXAMPLE.org:443", "gw"));
+    assert_true(origin_admits_websocket(&rules, "http://localhost:5173", "gw"));
+    assert_false(origin_admits_websocket(&rules, "https://example.org", "gw"));
+    assert_false(origin_admits_websocket(&rules, "https://evilexample.org", "gw"));
+    assert_false(origin_admits_websocket(&rules, "https://a.example.org.evil", "gw"));
+    assert_false(origin_admits_websocket(&rules, "https://localhost:5173", "gw"));
+    assert_null(origin_only(&rules, &length));
+    origin_rules_fini(&rules);
 }
 
-static void test_preflight(void **state)
+static void test_the_only_one(void **state)
 {
-    static const char *const any[] = {"*"};
+    static const char *const listed[] = {"https://A.example:443", "https://b.example"};
+    static const char *const pattern[] = {"https://*.example"};
     struct origin_rules rules;
-    struct buf out;
+    size_t length = 0;
+    const char *only;
 
     (void)state;
-    buf_init(&out, 1000);
-    assert_true(origin_rules_init(&rules, any, 1));
-    origin_add_preflight(&rules, "content-type,x-foo", &out);
-    assert_string_equal(buf_text(&out),
-                        "Access-Control-Allow-Methods: GET,HEAD,PUT,PATCH,POST,DELETE\r\n"
-                        "Vary: Access-Control-Request-Headers\r\n"
-                        "Access-Control-Allow-Headers: content-type,x-foo\r\n");
+    assert_true(origin_rules_init(&rules, listed, 1));
+    only = origin_only(&rules, &length);
+    assert_non_null(only);
+    assert_int_equal(length, strlen("https://a.example"));
+    assert_memory_equal(only, "https://a.example", length);
     origin_rules_fini(&rules);
-    buf_reset(&out);
-    assert_true(origin_rules_init(&rules, NULL, 0));
-    origin_add_preflight(&rules, NULL, &out);
-    assert_int_equal(out.len, 0);
-    buf_fini(&out);
+    assert_true(origin_rules_init(&rules, listed, 2));
+    assert_null(origin_only(&rules, &length));
+    origin_rules_fini(&rules);
+    assert_true(origin_rules_init(&rules, pattern, 1));
+    assert_null(origin_only(&rules, &length));
+    origin_rules_fini(&rules);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_host),      cmocka_unit_test(test_websocket_rule),
-        cmocka_unit_test(test_configuration), cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_preflight),
+        cmocka_unit_test(test_configuration), cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_the_only_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,8 +47,7 @@ static int setup_proxied(void **state)
 static int setup_cors(void **state)
 {
     static const char *const origins[] = {"https://a.example", "https://b.example"};
-    static const struct loopback_options options = {
-        .net = {.cors_origins = origins, .cors_origin_count = 2}};
+    static const struct loopback_options options = {.net = {.cors.origins = {origins, 2}}};
 
     return start(state, &options);
 }
@@ -56,8 +55,7 @@ static int setup_cors(void **state)
 static int setup_cors_any(void **state)
 {
     static const char *const origins[] = {"*"};
-    static const struct loopback_options options = {
-        .net = {.cors_origins = origins, .cors_origin_count = 1}};
+    static const struct loopback_options options = {.net = {.cors.origins = {origins, 1}}};
 
     return start(state, &options);
 }
