@@ -40,7 +40,7 @@ void harness_init(struct harness *h, const struct harness_config *config)
     h->query = "";
     list_init(&h->peers);
     buf_init(&h->told, TOLD_LIMIT_BYTES);
-    rng_init_seeded(&h->rng, 1);
+    rng_init_seeded(&h->rng, config->seed != 0 ? config->seed : 1);
     struct server_clock clock = {clock_now, clock_wall, h};
     struct eio_config engine = {.node_tag = "abc",
                                 .ping_interval_ms = 25000,
@@ -54,6 +54,8 @@ void harness_init(struct harness *h, const struct harness_config *config)
                                 .upgrades = true};
     if (config->max_queued_bytes != 0)
         engine.max_queued_bytes = config->max_queued_bytes;
+    if (config->tune != NULL)
+        config->tune(&engine, config->tune_user);
     h->server = server_new(&config->server, &clock, &h->rng);
     h->broker = (config->make_broker != NULL ? config->make_broker
                                              : memory_broker)(server_broker_events(), h->server);

@@ -50,6 +50,9 @@ struct harness_config {
     struct server_config server;
     size_t max_queued_bytes;
     struct broker *(*make_broker)(const struct broker_events *events, void *user);
+    uint64_t seed;                                       /* of the random bytes */
+    void (*tune)(struct eio_config *engine, void *user); /* changes the engine's; NULL: nothing */
+    void *tune_user;
 };
 
 /* Node tag `abc`, seeded random bytes, a memory broker. */
