@@ -60,15 +60,22 @@ else()
   list(APPEND CONFAB_MISSING_DEPS OpenSSL)
 endif()
 
+add_library(deps::zlib INTERFACE IMPORTED)
+find_package(ZLIB QUIET)
+if(ZLIB_FOUND)
+  target_link_libraries(deps::zlib INTERFACE ZLIB::ZLIB)
+else()
+  list(APPEND CONFAB_MISSING_DEPS zlib)
+endif()
+
 # libwebsockets must be our own static build: distributions leave out the foreign event loop or
 # NDEBUG, so a system copy is never taken.
 add_library(deps::lws INTERFACE IMPORTED)
 set(lws_archive "${CONFAB_DEPS_PREFIX}/lib/libwebsockets.a")
-find_package(ZLIB QUIET)
 if(EXISTS "${lws_archive}" AND OPENSSL_FOUND AND ZLIB_FOUND)
   target_include_directories(deps::lws SYSTEM INTERFACE "${CONFAB_DEPS_PREFIX}/include")
   target_link_libraries(deps::lws INTERFACE
-    "${lws_archive}" deps::libevent OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB m)
+    "${lws_archive}" deps::libevent OpenSSL::SSL OpenSSL::Crypto deps::zlib m)
 else()
   list(APPEND CONFAB_MISSING_DEPS libwebsockets)
 endif()

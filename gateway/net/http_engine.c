@@ -31,22 +31,46 @@ void http_engine_prepare_get(struct http *http)
     http->get.carrier.wake = wake_get;
 }
 
+/* What of a payload goes out: itself, or its compressed form, which *coding tells. */
+static const struct buf *compress(struct http *http, const struct buf *body, enum coding *coding)
+{
+    struct net *net = http->conn->net;
+
+    *coding = CODING_NONE;
+    if (net->compress_from_bytes == 0 || body->len < net->compress_from_bytes ||
+        http->coding == CODING_NONE)
+        return body;
+    if (net->coder == NULL)
+        net->coder = coder_new(CODER_FAST);
+    if (!coder_run(net->coder, (enum coding)http->coding, body->data, body->len, &net->packed))
+        return body;
+    *coding = (enum coding)http->coding;
+    return &net->packed;
+}
+
 /* An answer of the engine. `body` is the payload of a GET; without it the answer's own text. */
 void http_engine_answer(struct http *http, const struct eio_answer *answer, const struct buf *body)
 {
     struct net *net = http->conn->net;
     struct net_response response = {
         .status = answer->status, .content_type = answer->content_type, .body_stays = body == NULL};
+    enum coding coding = CODING_NONE;
 
     if (body != NULL) {
+        if (answer->status == 200)
+            body = compress(http, body, &coding);
         response.body = body->data;
         response.body_bytes = body->len;
     } else if (answer->body != NULL) {
         response.body = answer->body;
         response.body_bytes = strlen(answer->body);
     }
-    if (answer->status == 200)
-        response.headers = "Cache-Control: no-store\r\n";
+    if (answer->status == 200) {
+        buf_reset(&net->lines);
+        buf_puts(&net->lines, coding_line(coding));
+        buf_puts(&net->lines, "Cache-Control: no-store\r\n");
+        response.headers = buf_text(&net->lines);
+    }
     if (answer->error_code >= 0 && answer->error_code < NET_REFUSAL_CODES)
         net->counters.refused[answer->error_code]++;
     http_answer(http, &response);

@@ -41,6 +41,7 @@ static void begin(struct http *http, const struct http_head *head)
     http->wants_ws = head->wants_websocket;
     http->admitted = false;
     http->denied = false;
+    http->coding = (uint8_t)coding_negotiate(http_head_get(head, "accept-encoding"));
     http->close_reason = 0;
     memset(&http->chunked, 0, sizeof(http->chunked));
 }

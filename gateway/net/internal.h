@@ -29,6 +29,7 @@
 #include "common/rng.h"
 #include "common/timerq.h"
 #include "gateway/net/address.h"
+#include "gateway/net/coding.h"
 #include "gateway/net/cors.h"
 #include "gateway/net/http_chunked.h"
 #include "gateway/net/http_head.h"
@@ -84,6 +85,8 @@ struct net {
     unsigned max_connections;
     struct origin_rules origins;
     struct cors cors;
+    size_t compress_from_bytes; /* 0: never */
+    struct coder *coder;        /* owned; NULL until something was compressed */
     struct address_list proxies;
 
     struct list listeners;
@@ -109,6 +112,7 @@ struct net {
     struct buf text;    /* an answer's head */
     struct buf lines;   /* header lines in the making */
     struct buf payload; /* an answer's body from the engine */
+    struct buf packed;  /* the same, compressed */
     struct http_head head;
     char date_line[48];
     int64_t date_second;
@@ -176,6 +180,7 @@ struct http {
     bool admitted : 1;
     bool denied : 1;
     bool is_proxied : 1;  /* the peer is a trusted proxy */
+    uint8_t coding;       /* enum coding that the client takes */
     uint8_t close_reason; /* enum net_close_reason, when it ends after the answer */
 
     struct address peer;

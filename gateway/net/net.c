@@ -12,6 +12,8 @@
 #include "gateway/net/internal.h"
 #include <confab/err.h>
 
+/* Answers above it are sent as they are: the loop would stand still for too long. */
+#define COMPRESS_MAX_BYTES (4 * 1024 * 1024)
 #define TEXT_LIMIT_BYTES (64 * 1024) /* an answer's head: status, our lines, a few echoed ones */
 #define DESCRIPTOR_RESERVE 64        /* of the process, for everything that is no client */
 #define LINES_PER_SECOND 10          /* of each log event that strangers can cause */
@@ -47,6 +49,7 @@ static int configure(struct net *net, const struct net_config *config)
     net->max_payload_bytes = (size_t)or_default((int64_t)config->max_payload_bytes, 1000000);
     if (net->max_payload_bytes > UINT32_MAX / 2)
         return CONFAB_EINVAL;
+    net->compress_from_bytes = config->compression.from_bytes;
     net->max_connections = connection_limit(config->max_connections);
     net->timeouts_ms[NET_TIMEOUT_HEAD] = or_default(config->head_timeout_ms, 10000);
     net->timeouts_ms[NET_TIMEOUT_BODY] = or_default(config->body_timeout_ms, 30000);
@@ -93,6 +96,7 @@ static void init_parts(struct net *net)
     buf_init(&net->text, TEXT_LIMIT_BYTES);
     buf_init(&net->lines, TEXT_LIMIT_BYTES);
     buf_init(&net->payload, SIZE_MAX / 2); /* bounded by the engine's queues */
+    buf_init(&net->packed, COMPRESS_MAX_BYTES);
     net->accept_again_at_ms = TIMERQ_NEVER;
     net->timer_at_ms = TIMERQ_NEVER;
     net->date_second = -1;
@@ -161,6 +165,8 @@ void net_free(struct net **pointer)
     buf_fini(&net->text);
     buf_fini(&net->lines);
     buf_fini(&net->payload);
+    buf_fini(&net->packed);
+    coder_free(&net->coder);
     free(net->in);
     free(net->out);
     free(net->path);

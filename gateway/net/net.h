@@ -55,12 +55,18 @@ struct net_cors_config {
     int64_t max_age_s; /* 0: the browser's own */
 };
 
+/* Answers of polling; files have net_files_compress(). */
+struct net_compression_config {
+    size_t from_bytes; /* shorter ones go out as they are; 0: all do */
+};
+
 /* Copied by net_new(), the lists too; `files` is borrowed. Zero means the default given. */
 struct net_config {
     const char *path;       /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
     const char *other_path; /* a second one of the same engine; NULL: none */
     const char *node_tag;   /* for the header X-Node; may be NULL until net_set_tag() */
     struct net_cors_config cors;
+    struct net_compression_config compression;
     const char *const *trusted_proxies; /* "10.0.0.0/8", "fd00::/8", "192.0.2.1" */
     size_t trusted_proxy_count;
     const struct net_files *files; /* looked at before the engine; may be NULL */

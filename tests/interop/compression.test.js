@@ -1,0 +1,153 @@
+// Polling answers in the codings that a client takes, chosen as a Node server chooses them.
+
+import assert from 'node:assert/strict';
+import { createServer, request } from 'node:http';
+import { describe, test } from 'node:test';
+import { gunzipSync, inflateSync } from 'node:zlib';
+
+import { Server } from 'socket.io';
+
+import { Gateway } from './lib/processes.js';
+import { cutAll, engine } from './lib/raw.js';
+
+const open = { gzip: gunzipSync, deflate: inflateSync };
+
+// An answer with its bytes as they came; `text` is what they mean.
+function get(to, path, headers, method = 'GET', body) {
+  return new Promise((done, fail) => {
+    const asked = request({ host: '127.0.0.1', port: to.port, path, method, headers, agent: false }, (answer) => {
+      const pieces = [];
+      answer.on('data', (piece) => pieces.push(piece));
+      answer.on('end', () => {
+        const bytes = Buffer.concat(pieces);
+        const coding = answer.headers['content-encoding'];
+        const text = bytes.length > 0 && coding ? open[coding](bytes).toString() : bytes.toString();
+        done({ status: answer.statusCode, headers: answer.headers, bytes, coding, text });
+      });
+    });
+    asked.on('error', fail);
+    asked.end(body);
+  });
+}
+
+// What comes back of a text: the answer whose payload holds it.
+class Echo {
+  static async open(to, more = '') {
+    const echo = new Echo();
+    const { text } = await get(to, engine('polling', more));
+    echo.to = to;
+    echo.path = engine('polling', `${more}&sid=${JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)).sid}`);
+    await echo.post('40');
+    await get(to, echo.path);
+    return echo;
+  }
+
+  post(body) {
+    return get(this.to, this.path, { 'Content-Type': 'text/plain' }, 'POST', body);
+  }
+
+  async ask(text, headers) {
+    await this.post(`42["message","${text}"]`);
+    for (;;) {
+      const answer = await get(this.to, this.path, headers);
+      assert.equal(answer.status, 200);
+      if (answer.text.includes('message-back')) {
+        assert.ok(answer.text.includes(text), answer.text.slice(0, 100));
+        return answer;
+      }
+    }
+  }
+}
+
+async function withGateway(args, act) {
+  const own = await Gateway.start(args, { binary: 'confab-conformance' });
+  try {
+    await act(own);
+  } finally {
+    cutAll();
+    await own.stop();
+  }
+}
+
+async function withNode(options, act) {
+  const http = createServer();
+  const io = new Server(http, options);
+  io.on('connection', (socket) => socket.on('message', (text) => socket.emit('message-back', text)));
+  await new Promise((done) => http.listen(0, '127.0.0.1', done));
+  try {
+    await act({ port: http.address().port });
+  } finally {
+    await io.close();
+  }
+}
+
+describe('polling', () => {
+  const accepts = [undefined, '', 'gzip', 'deflate', 'gzip, deflate', 'deflate, gzip', 'gzip, deflate, br, zstd', 'br', 'identity',
+    'gzip;q=0.5, deflate;q=0.6', 'gzip;q=0', 'gzip;q=0, *', '*', '*;q=0', '*;q=0, gzip', '*;q=0.5, deflate;q=0.5', 'GZIP',
+    'gzip;q=0.001', 'identity;q=1, gzip;q=0.2'];
+
+  async function codings(to) {
+    const chosen = [];
+    for (const accept of accepts) {
+      const echo = await Echo.open(to);
+      const headers = accept === undefined ? {} : { 'Accept-Encoding': accept };
+      const { coding, headers: got } = await echo.ask('x'.repeat(2000), headers);
+      assert.equal(got['cache-control'], 'no-store');
+      chosen.push([accept, coding]);
+    }
+    return chosen;
+  }
+
+  test('the coding that a Node server chooses', async () => {
+    let expected;
+    await withNode({}, async (node) => {
+      expected = await codings(node);
+    });
+    await withGateway([], async (own) => assert.deepEqual(await codings(own), expected));
+  });
+
+  test('from the threshold on; short ones, the handshake and answers to bodies go out as they are', async () => {
+    const headers = { 'Accept-Encoding': 'gzip' };
+    await withGateway(['--http-compression-threshold', '200'], async (own) => {
+      const handshake = await get(own, engine('polling'), headers);
+      assert.equal(handshake.coding, undefined);
+      const echo = await Echo.open(own);
+      assert.equal((await echo.post(`3${'\x1e3'.repeat(200)}`)).coding, undefined);
+      await echo.ask('', {});
+      const around = '42["message-back",""]'.length;
+      assert.equal((await echo.ask('z'.repeat(199 - around), headers)).coding, undefined);
+      const answer = await echo.ask('z'.repeat(200 - around), headers);
+      assert.equal(answer.coding, 'gzip');
+      assert.equal(Number(answer.headers['content-length']), answer.bytes.length);
+    });
+  });
+
+  test('characters of several bytes, and JSONP', async () => {
+    const text = 'hé€😀'.repeat(300);
+    await withGateway([], async (own) => {
+      const { coding, bytes } = await (await Echo.open(own)).ask(text, { 'Accept-Encoding': 'gzip' });
+      assert.equal(coding, 'gzip');
+      assert.ok(bytes.length < 1000);
+      assert.equal((await (await Echo.open(own, '&j=0')).ask('j'.repeat(2000), { 'Accept-Encoding': 'gzip' })).coding, 'gzip');
+    });
+  });
+
+  test('off is off', async () => {
+    await withGateway(['--http-compression', 'off'], async (own) => {
+      assert.equal((await (await Echo.open(own)).ask('x'.repeat(3000), { 'Accept-Encoding': 'gzip' })).coding, undefined);
+    });
+  });
+
+  test('one session after the other: nobody sees anything of another', async () => {
+    await withGateway([], async (own) => {
+      const sessions = await Promise.all([Echo.open(own), Echo.open(own)]);
+      await Promise.all(sessions.map((session) => session.ask('', {})));
+      for (let i = 0; i < 6; i++) {
+        const text = String(i).repeat(1500);
+        const accept = i % 3 ? 'gzip' : 'deflate';
+        const answer = await sessions[i % 2].ask(text, { 'Accept-Encoding': accept });
+        assert.deepEqual([answer.coding, answer.text], [accept, `42["message-back","${text}"]`]);
+      }
+    });
+  });
+});
