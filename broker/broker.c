@@ -27,6 +27,7 @@ void broker_init(struct broker *broker, const struct broker_ops *ops,
     list_init(&broker->rosters);
     list_init(&broker->waiting);
     htable_init(&broker->pending_by_id, seed);
+    htable_init(&broker->questions, seed);
     timerfifo_init(&broker->pending_by_age);
     live_inc(LIVE_BROKER);
 }
@@ -35,6 +36,7 @@ void broker_fini(struct broker *broker)
 {
     htable_fini(&broker->namespaces_by_name);
     htable_fini(&broker->pending_by_id);
+    htable_fini(&broker->questions);
     live_dec(LIVE_BROKER);
 }
 
@@ -61,6 +63,7 @@ void broker_free(struct broker **broker)
     b->closing = true;
     b->ops->stop(b);
     broker_pending_close_all(b);
+    broker_asks_close(b);
     broker_rosters_free(b);
     broker_drop_waiting(b);
     while (!list_empty(&b->namespaces))

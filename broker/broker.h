@@ -54,23 +54,23 @@ struct broker_reply {
     uint64_t id;
 };
 
-/* Given at birth, borrowed for the broker's life. `describe`, `disconnect`, `server_event`,
- * `deliver_with_ack` are called by cluster brokers only. */
+/* Given at birth, borrowed for the broker's life. `server_event` is called by cluster brokers only.
+ */
 struct broker_events {
     /* Deliver to one local member. Called once per member and message. May remove members and emit
      * (that is delivered after this message has reached everybody), but must not free members
      * (closing later is fine). */
     void (*deliver)(void *user, struct broker_member *member, struct message *message);
-    /* Another node asks for an acknowledgement of this broadcast: send with an ack request, and
-     * give each first argument to broker_answer_ack(reply, …). The number of members reached is
-     * counted by the broker. */
+    /* An acknowledgement of this broadcast is asked for: send with an ack request, and give each
+     * first argument to broker_answer_ack(reply, …). The number of members reached is counted by
+     * the broker. */
     void (*deliver_with_ack)(void *user, struct broker_member *member, struct message *message,
                              struct broker_reply reply);
-    /* The value {id, handshake{…}, rooms[…], data} of a local member for another node's
-     * fetchSockets; the caller owns it. */
-    struct confab_value *(*describe)(void *user, struct broker_member *member);
-    /* Another node disconnects this member; `close`: the whole connection. Must not free the member
-     * inside the call. */
+    /* The value {id, handshake{…}, rooms[…], data} of a local member for fetchSockets, another
+     * node's with `abroad`; the caller owns it. */
+    struct confab_value *(*describe)(void *user, struct broker_member *member, bool abroad);
+    /* This member is disconnected with others; `close`: the whole connection. Must not free the
+     * member inside the call. */
     void (*disconnect)(void *user, struct broker_member *member, bool close);
     /* Another node's serverSideEmit. args: array [event, …], borrowed. When `wants_reply`,
      * broker_answer_server_event() is owed, exactly once (at once when nobody handles the event).
@@ -167,6 +167,62 @@ void broker_emit(struct broker *broker, struct message *message);
  * flight (it may or may not have arrived). */
 void broker_emit_ordered(struct broker *broker, struct message *message,
                          void (*done)(void *user, int status, enum broker_scope scope), void *user);
+
+/* ---- for many members on all nodes ---- */
+
+/*
+ * Who is meant is said by a message, whose namespace, rooms, except and MESSAGE_LOCAL count and
+ * whose arguments do not; it is borrowed. The members here change inside the call (of
+ * broker_all_disconnect() when its event is told), those of other nodes when Redis has carried it;
+ * nobody answers. While the link is down: local only. Rooms that cannot be joined are left out.
+ */
+void broker_all_join(struct broker *broker, const struct message *who, const struct text *rooms,
+                     unsigned room_count);
+void broker_all_leave(struct broker *broker, const struct message *who, const struct text *rooms,
+                      unsigned room_count);
+void broker_all_disconnect(struct broker *broker, const struct message *who, bool close);
+/* Node's serverSideEmit, to all other nodes. args: array [event, …], borrowed. */
+void broker_tell_servers(struct broker_namespace *nsp, const struct confab_value *args);
+
+/* ---- asking many ---- */
+
+/* A question under way. Value type, never reused; 0 is none. */
+struct broker_question {
+    uint64_t id;
+};
+
+/* Given with a question, borrowed until `done` or broker_ask_end(). */
+struct broker_question_events {
+    /* One answer: a client's first argument, the description of a socket, a server's answer.
+     * Borrowed; NULL: it was given without a value. */
+    void (*answer)(void *user, const struct confab_value *value);
+    /* All there is has come: CONFAB_OK, or CONFAB_EUNAVAILABLE when other nodes could not be asked
+     * or their answers were lost with the link, CONFAB_ECLOSED when the broker is freed. The
+     * question is over. */
+    void (*done)(void *user, int status);
+};
+
+/*
+ * `question` is set before anything is told; both events may come inside the call. A question
+ * without an end goes on until broker_ask_end(), so its owner keeps the time: `timeout_ms` only
+ * tells other nodes how long it is worth answering. Other nodes are counted when they are asked;
+ * one that dies meanwhile leaves the question open.
+ */
+/* A broadcast that clients acknowledge. Local members get it inside the call, through
+ * deliver_with_ack. The message is borrowed; its flags but MESSAGE_LOCAL do not travel. */
+void broker_ask_clients(struct broker *broker, struct message *message, int64_t timeout_ms,
+                        const struct broker_question_events *events, void *user,
+                        struct broker_question *question);
+/* The sockets meant by `who`, those here from `describe`. */
+void broker_ask_sockets(struct broker *broker, const struct message *who,
+                        const struct broker_question_events *events, void *user,
+                        struct broker_question *question);
+/* Node's serverSideEmit with an acknowledgement: one answer from each of the other nodes. */
+void broker_ask_servers(struct broker_namespace *nsp, const struct confab_value *args,
+                        const struct broker_question_events *events, void *user,
+                        struct broker_question *question);
+/* Forgets it: nothing more is told. Idempotent. */
+void broker_ask_end(struct broker *broker, struct broker_question question);
 
 /* ---- names ---- */
 

@@ -22,6 +22,7 @@
 #include "common/timerq.h"
 
 struct broker_pending;
+struct wire_request;
 
 /* ---- what an implementation is asked; none of these may free members ---- */
 
@@ -81,6 +82,17 @@ struct broker_ops {
      * when the implementation never opens one. */
     void (*answer)(struct broker *broker, struct broker_pending *pending,
                    const struct confab_value *first_argument);
+    /* Carry to the other nodes what nobody answers; the request's uid is the implementation's to
+     * fill in. May be NULL. */
+    void (*tell)(struct broker_namespace *nsp, struct wire_request *request);
+    /* Ask the other nodes: the request's uid and request id are the implementation's to fill in.
+     * Ends in broker_asked_nodes() or broker_asked_lost(), now or later; in between and after,
+     * broker_asked_heard() and broker_asked_answer() tell what comes. May be NULL: there are no
+     * others. */
+    void (*ask)(struct broker_namespace *nsp, struct broker_question question,
+                struct wire_request *request);
+    /* Nobody waits for its answers any more. With ops->ask. */
+    void (*ask_over)(struct broker *broker, struct broker_question question);
     /* A pending answer ends: everything answered, its time is over, pushed out by newer ones, or
      * the broker stops. Free pending->impl. */
     void (*answer_closed)(struct broker *broker, struct broker_pending *pending);
@@ -110,6 +122,8 @@ struct broker {
     struct htable pending_by_id;
     struct timerfifo pending_by_age;
     uint64_t pending_last_id;
+    struct htable questions; /* struct question, private to broker_ask.c */
+    uint64_t question_last_id;
     char node_tag[12]; /* empty until it is won */
 };
 
@@ -145,6 +159,7 @@ void broker_set_state(struct broker *broker, enum broker_state state);
 /* Parts of broker_free(), each in the file that has the objects. */
 void broker_pending_close_all(struct broker *broker);
 void broker_rosters_free(struct broker *broker);
+void broker_asks_close(struct broker *broker);
 void broker_drop_waiting(struct broker *broker);
 
 /* The opened namespace with that name; NULL if there is none. */
@@ -189,7 +204,7 @@ bool broker_single_leave(struct broker_namespace *nsp, const struct text *id,
 bool broker_single_disconnect(struct broker_namespace *nsp, const struct text *id, bool close);
 /* What fetchSockets tells of a member; the caller owns it. For many members use
  * rooms_walk_new(&nsp->rooms, …), in slices. */
-struct confab_value *broker_describe(struct broker_member *member);
+struct confab_value *broker_describe(struct broker_member *member, bool abroad);
 /* The member's id, borrowed. */
 struct text broker_member_id(const struct broker_member *member);
 
@@ -235,6 +250,22 @@ int64_t broker_pending_expire(struct broker *broker, int64_t now_ms);
 /* Another node's serverSideEmit, handed upwards. `reply` is {0} when none is wanted. */
 void broker_server_event(struct broker_namespace *nsp, const struct confab_value *args,
                          bool wants_reply, struct broker_reply reply);
+
+/* ---- answers that other nodes owe to this one; questions that are over are ignored ---- */
+
+/* So many other nodes were asked. */
+void broker_asked_nodes(struct broker *broker, struct broker_question question, size_t nodes);
+/* One of them has said all it has to say, but what so many clients of its will answer. */
+void broker_asked_heard(struct broker *broker, struct broker_question question, uint64_t clients);
+/* An answer came; of a client of another node, if clients were asked. */
+void broker_asked_answer(struct broker *broker, struct broker_question question,
+                         const struct confab_value *value);
+/* Other nodes could not be asked, or can answer no more: it ends with what there is, as soon as the
+ * clients here have answered. */
+void broker_asked_lost(struct broker *broker, struct broker_question question);
+/* For broker_pending.c: whether the answer is one to a question of this node, and then gives it. */
+bool broker_asked_here(struct broker *broker, struct broker_reply reply,
+                       const struct confab_value *value);
 
 /* ---- names ---- */
 

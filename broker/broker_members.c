@@ -181,9 +181,9 @@ bool broker_single_disconnect(struct broker_namespace *nsp, const struct text *i
     return member != NULL;
 }
 
-struct confab_value *broker_describe(struct broker_member *member)
+struct confab_value *broker_describe(struct broker_member *member, bool abroad)
 {
     struct broker *broker = member->nsp->broker;
 
-    return broker->events->describe(broker->user, member);
+    return broker->events->describe(broker->user, member, abroad);
 }

@@ -102,7 +102,8 @@ static void answer(struct broker *broker, struct broker_reply reply, enum broker
 void broker_answer_ack(struct broker *broker, struct broker_reply reply,
                        const struct confab_value *first_argument)
 {
-    answer(broker, reply, BROKER_PENDING_ACKS, first_argument);
+    if (!broker_asked_here(broker, reply, first_argument))
+        answer(broker, reply, BROKER_PENDING_ACKS, first_argument);
 }
 
 void broker_answer_server_event(struct broker *broker, struct broker_reply reply,

@@ -125,6 +125,7 @@ static void namespace_closing(struct broker_namespace *nsp)
     redis_unwant(redis, &own->broadcasts);
     redis_unwant(redis, &own->private_rooms);
     redis_unwant(redis, &own->requests);
+    redis_asks_close(redis, own);
     redis_free_text(&own->base);
     free(own);
     nsp->impl = NULL;
@@ -233,6 +234,7 @@ static void on_lost(void *user, bool was_up, const char *why)
     redis->broker.counters.link_losses = redis_link_losses(redis->link);
     redis->probe_at_us = 0;
     redis_lease_lost_link(redis);
+    redis_asks_lost_link(redis);
     redis_channels_close(redis);
     redis_names_lost_link(redis);
     if (was_up)
@@ -282,6 +284,7 @@ static void on_tick(evutil_socket_t fd, short what, void *user)
     (void)what;
     plan_tick(redis);
     broker_pending_expire(&redis->broker, now_ms);
+    redis_asks_tick(redis, now_ms);
     if (redis_link_state(redis->link) != REDIS_LINK_UP)
         return;
     /* Others that lost Redis together with this node have had the time of a lease to come back. */
@@ -340,6 +343,7 @@ static void redis_free(struct broker *broker)
 
     redis_unwant(redis, &redis->probe);
     redis_jobs_fini(redis);
+    redis_asks_fini(redis);
     redis_lease_fini(redis);
     redis_channels_fini(redis);
     event_free(redis->tick);
@@ -367,6 +371,9 @@ static const struct broker_ops ops = {
     .roster_closing = redis_names_close,
     .roster_claim = redis_names_claim,
     .roster_release = redis_names_release,
+    .tell = redis_tell,
+    .ask = redis_ask,
+    .ask_over = redis_ask_over,
     .answer = redis_answer_pending,
     .answer_closed = redis_answer_closed,
 };
@@ -447,6 +454,7 @@ struct broker *broker_redis_new(const struct broker_redis_config *config,
     redis_channels_init(redis);
     redis_lease_init(redis, config->node_tag);
     redis_jobs_init(redis);
+    redis_asks_init(redis);
     redis->tick = event_new(redis->base, -1, 0, on_tick, redis);
     if (redis->tick == NULL)
         abort();

@@ -93,7 +93,7 @@ static bool next_socket(struct redis_job *job)
         wire_write_list_text(&job->out, &id);
         return true;
     }
-    described = broker_describe(member);
+    described = broker_describe(member, true);
     if (described != NULL)
         wire_write_list_value(&job->out, described);
     confab_value_release(described);

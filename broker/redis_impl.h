@@ -7,6 +7,7 @@
  *   redis_receive.c    from a message on a channel to whom it concerns
  *   redis_publish.c    emits
  *   redis_request.c    what other nodes ask for; redis_answer.c the long answers, in slices
+ *   redis_ask.c        what this node asks of others, and tells them
  *   redis_names*.c     rosters: entering, claiming, giving back, sweeping, telling what was missed
  *
  * The way to UP, each time the link comes (back): lease -> all subscriptions -> each roster is
@@ -51,6 +52,7 @@ static inline struct text redis_text(const char *text)
 enum redis_interest_kind {
     REDIS_INTEREST_BROADCAST,
     REDIS_INTEREST_REQUEST,
+    REDIS_INTEREST_RESPONSE,
     REDIS_INTEREST_NAMES,
     REDIS_INTEREST_PROBE,
 };
@@ -60,7 +62,7 @@ struct redis_interest {
     struct list in_channel;
     struct redis_channel *channel; /* NULL: nothing is wanted */
     enum redis_interest_kind kind;
-    struct broker_namespace *nsp; /* BROADCAST, REQUEST */
+    struct broker_namespace *nsp; /* BROADCAST, REQUEST, RESPONSE */
     struct redis_names *names;    /* NAMES */
 };
 
@@ -108,6 +110,9 @@ struct redis_namespace {
     struct redis_interest broadcasts;
     struct redis_interest requests;
     struct redis_interest private_rooms; /* the pattern: own ids, or everything */
+    struct redis_interest responses[2];  /* to all, to this node; only while it asks */
+    unsigned asking;                     /* struct redis_ask of this namespace */
+    int64_t asked_at_ms;                 /* the last end of one */
 };
 
 static inline struct redis_namespace *redis_namespace_of(const struct broker_namespace *nsp)
@@ -173,6 +178,8 @@ struct redis {
     char probe_id[REDIS_UID_CHARS + 1];
     int64_t probe_at_us; /* 0: none under way */
 
+    struct htable asks; /* struct redis_ask, by request id */
+    char asks_prefix[REDIS_INCARNATION_CHARS + 1];
     struct list jobs; /* struct redis_job.link */
     unsigned job_count;
     struct event *jobs_turn;
@@ -235,6 +242,22 @@ void redis_jobs_clear(struct redis *redis);
 void redis_jobs_fini(struct redis *redis);
 void redis_answer_list(struct redis *redis, struct broker_namespace *nsp,
                        const struct wire_request *request);
+
+/* redis_ask.c */
+void redis_asks_init(struct redis *redis);
+void redis_asks_fini(struct redis *redis);
+void redis_tell(struct broker_namespace *nsp, struct wire_request *request);
+void redis_ask(struct broker_namespace *nsp, struct broker_question question,
+               struct wire_request *request);
+void redis_ask_over(struct broker *broker, struct broker_question question);
+void redis_response(struct redis *redis, const struct broker_namespace *nsp, struct text channel,
+                    struct text payload);
+/* The link is gone, and with it what was asked. */
+void redis_asks_lost_link(struct redis *redis);
+/* From time to time: stops listening for answers where nothing was asked for long. */
+void redis_asks_tick(struct redis *redis, int64_t now_ms);
+/* The namespace closes. */
+void redis_asks_close(struct redis *redis, struct redis_namespace *own);
 
 /* redis_names.c */
 void redis_names_open(struct broker_roster *roster);

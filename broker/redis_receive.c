@@ -98,6 +98,9 @@ static void dispatch(struct redis *redis, const struct redis_interest *interest,
     case REDIS_INTEREST_REQUEST:
         redis_request(redis, interest->nsp, message->channel, message->payload);
         break;
+    case REDIS_INTEREST_RESPONSE:
+        redis_response(redis, interest->nsp, message->channel, message->payload);
+        break;
     case REDIS_INTEREST_NAMES:
         redis_names_record(interest->names, message->channel, message->payload);
         break;

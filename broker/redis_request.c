@@ -209,6 +209,11 @@ void redis_answer_closed(struct broker *broker, struct broker_pending *pending)
 static void act(struct redis *redis, struct broker_namespace *nsp,
                 const struct wire_request *request)
 {
+    /* What this node asks or tells the others it has done for its own members already. */
+    if (request->own) {
+        redis->broker.counters.own_dropped++;
+        return;
+    }
     switch (request->type) {
     case WIRE_REQUEST_SOCKETS:
     case WIRE_REQUEST_ALL_ROOMS:

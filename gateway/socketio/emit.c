@@ -11,7 +11,6 @@
 #include "gateway/socketio/server_internal.h"
 #include <confab/err.h>
 
-#define ROOMS_MAX 1000 /* in one audience; what goes on the wire should fit a packet of Redis */
 #define ROOMS_AT_HAND 8
 
 /* ---- to one ---- */
@@ -118,7 +117,7 @@ struct frame_set *sio_message_frames(struct confab_server *server, struct messag
     return message->wire;
 }
 
-static struct confab_value *event_and_args(const char *event, const struct confab_value *args)
+struct confab_value *sio_event_and_args(const char *event, const struct confab_value *args)
 {
     struct confab_value *all = confab_list(confab_string(event), NULL);
     for (size_t i = 0; i < confab_size(args); i++)
@@ -133,7 +132,7 @@ static unsigned message_flags(unsigned flags)
            ((flags & CONFAB_COMPRESS_OFF) != 0 ? (unsigned)MESSAGE_COMPRESS_OFF : 0);
 }
 
-static void to_texts(const char *const *names, size_t count, struct text *texts)
+void sio_to_texts(const char *const *names, size_t count, struct text *texts)
 {
     for (size_t i = 0; i < count; i++)
         texts[i] = (struct text){names[i], strlen(names[i])};
@@ -148,25 +147,24 @@ static struct message *make_message(struct confab_namespace *nsp,
     struct text *texts = at_hand;
     size_t rooms = audience->room_count;
     size_t except = audience->except_count;
-    if (rooms > ROOMS_MAX || except > ROOMS_MAX) {
+    if (rooms > SIO_ROOMS_MAX || except > SIO_ROOMS_MAX) {
         sio_limit(nsp->server, SERVER_LIMIT_ROOMS);
         return NULL;
     }
     if (rooms + except > ROOMS_AT_HAND)
         texts = xreallocarray(NULL, rooms + except, sizeof(*texts));
-    to_texts(audience->rooms, rooms, texts);
-    to_texts(audience->except, except, texts + rooms);
-    struct message *message =
-        message_new(nsp->name, nsp->name_bytes, texts, (unsigned)rooms, texts + rooms,
-                    (unsigned)except, message_flags(audience->flags), event_and_args(event, args));
+    sio_to_texts(audience->rooms, rooms, texts);
+    sio_to_texts(audience->except, except, texts + rooms);
+    struct message *message = message_new(
+        nsp->name, nsp->name_bytes, texts, (unsigned)rooms, texts + rooms, (unsigned)except,
+        message_flags(audience->flags), sio_event_and_args(event, args));
     if (texts != at_hand)
         free(texts);
     return message;
 }
 
-/* Takes args. */
-static int prepare(struct confab_namespace *nsp, const struct confab_audience *audience,
-                   const char *event, struct confab_value *args, struct message **message)
+int sio_broadcast_message(struct confab_namespace *nsp, const struct confab_audience *audience,
+                          const char *event, struct confab_value *args, struct message **message)
 {
     int status = CONFAB_EINVAL;
     *message = NULL;
@@ -184,7 +182,7 @@ int confab_broadcast(struct confab_namespace *nsp, const struct confab_audience 
                      const char *event, struct confab_value *args)
 {
     struct message *message;
-    int status = prepare(nsp, audience, event, args, &message);
+    int status = sio_broadcast_message(nsp, audience, event, args, &message);
     if (status == CONFAB_OK) {
         broker_emit(nsp->server->broker, message);
         message_release(message);
@@ -235,7 +233,7 @@ int confab_broadcast_ordered(struct confab_namespace *nsp, const struct confab_a
 {
     struct message *message;
     struct sending *sending = NULL;
-    int status = prepare(nsp, audience, event, args, &message);
+    int status = sio_broadcast_message(nsp, audience, event, args, &message);
     if (status != CONFAB_OK)
         return status;
     if (sent != NULL) {

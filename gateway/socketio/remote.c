@@ -63,15 +63,15 @@ static void deliver_with_ack(void *user, struct broker_member *member, struct me
         server->counters.deliveries++;
 }
 
-/* ---- asked by other nodes ---- */
+/* ---- asked by other nodes, or for all ---- */
 
-static struct confab_value *describe(void *user, struct broker_member *member)
+static struct confab_value *describe(void *user, struct broker_member *member, bool abroad)
 {
     (void)user;
     const struct confab_socket *socket = sio_socket_of(member);
     struct confab_value *told = confab_set(confab_object(), "id", confab_string(socket->id));
     confab_set(told, "handshake",
-               confab_handshake_value(confab_socket_handshake(socket), socket->auth, true));
+               confab_handshake_value(confab_socket_handshake(socket), socket->auth, abroad));
     confab_set(told, "rooms", confab_rooms(socket));
     return confab_set(told, "data", confab_value_hold(confab_data(socket)));
 }

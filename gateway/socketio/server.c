@@ -51,6 +51,8 @@ struct confab_server *server_new(const struct server_config *config,
     list_init(&server->afters);
     list_init(&server->ready);
     list_init(&server->late);
+    list_init(&server->askings);
+    list_init(&server->asked);
     list_init(&server->dead_sockets);
     list_init(&server->dead_clients);
     buf_init(&server->scratch, server->config.max_encoded_bytes);
@@ -84,10 +86,12 @@ static void reap(struct confab_server *server)
 static void run_left_over(struct confab_server *server)
 {
     struct list *node;
-    while (!list_empty(&server->ready) || !list_empty(&server->late)) {
+    while (!list_empty(&server->ready) || !list_empty(&server->late) ||
+           !list_empty(&server->asked)) {
         while ((node = list_pop(&server->ready)) != NULL)
             sio_socket_run(container_of(node, struct confab_socket, ready));
         sio_acks_run_late(server);
+        sio_askings_run_over(server);
     }
 }
 
@@ -101,10 +105,13 @@ void server_stop(struct confab_server *server)
     while ((socket = slots_any(&server->sockets)) != NULL)
         sio_socket_force_end(socket);
     sio_tokens_expire_all(server);
+    sio_askings_stop(server);
     run_left_over(server);
     sio_afters_drop(server);
-    reap(server);
     server->stopped = true;
+    sio_askings_stop(server); /* those that were begun just now */
+    sio_askings_run_over(server);
+    reap(server);
 }
 
 void server_free(struct confab_server **server)
@@ -193,7 +200,7 @@ int64_t server_deadline(const struct confab_server *server)
 {
     if (server->stopped)
         return INT64_MAX;
-    if (!list_empty(&server->ready) || !list_empty(&server->late) ||
+    if (!list_empty(&server->ready) || !list_empty(&server->late) || !list_empty(&server->asked) ||
         !list_empty(&server->dead_sockets) || !list_empty(&server->dead_clients))
         return server->clock.now_ms(server->clock.user);
     int64_t at_ms = earlier(timerq_next(&server->timers), timerfifo_next(&server->connects));

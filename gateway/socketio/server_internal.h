@@ -61,6 +61,10 @@ struct confab_server {
     struct list afters;        /* struct sio_after.link */
     struct list ready;         /* struct confab_socket.ready: to be run at the end of the turn */
     struct list late;          /* struct sio_ack.link: to be answered at the end of the turn */
+    struct list askings;       /* struct sio_asking.link: under way */
+    struct list asked;         /* the same, over: to be told at the end of the turn */
+    unsigned asking_count;     /* of both */
+    size_t answers_bytes;      /* of all their answers */
     struct list dead_sockets;
     struct list dead_clients;
 
@@ -366,6 +370,44 @@ bool sio_emit(struct confab_socket *socket, const char *event, struct confab_val
 
 /* The frames of a message, made at the first call; NULL: it is too large. Borrowed. */
 struct frame_set *sio_message_frames(struct confab_server *server, struct message *message);
+
+/* The message of a broadcast. Takes args. CONFAB_OK; CONFAB_EINVAL: a reserved event;
+ * CONFAB_ELIMIT: more rooms than a message may name; CONFAB_ECLOSED: the server has stopped. */
+int sio_broadcast_message(struct confab_namespace *nsp, const struct confab_audience *audience,
+                          const char *event, struct confab_value *args, struct message **message);
+/* The list [event, items of args…]; the caller owns it. */
+struct confab_value *sio_event_and_args(const char *event, const struct confab_value *args);
+/* The same texts with their lengths. */
+void sio_to_texts(const char *const *names, size_t count, struct text *texts);
+#define SIO_ROOMS_MAX 1000 /* in one list; what goes on the wire should fit a packet of Redis */
+
+/* ---- asking.c ---- */
+
+struct sio_asking {
+    struct sio_timer timer;
+    struct list link; /* server->askings, then server->asked */
+    struct confab_server *server;
+    struct broker_question question; /* 0: over, or not asked yet */
+    struct confab_value *answers;
+    size_t answers_bytes;
+    int status;
+    confab_answers_fn *handler;
+    void *user;
+};
+
+/* Something is asked of many: ends in the handler, at the latest after timeout_ms (0: 5 s; at most
+ * a minute). The caller asks the broker, with these events and the asking as their user. When there
+ * are too many, it is over already (sio_asking_is_over()), and nothing is to be asked. */
+struct sio_asking *sio_asking_new(struct confab_server *server, int64_t timeout_ms,
+                                  confab_answers_fn *handler, void *user);
+/* The server has stopped: there is no turn any more at whose end to tell, so it is told now. */
+bool sio_asking_is_refused(struct confab_server *server, confab_answers_fn *handler, void *user);
+bool sio_asking_is_over(const struct sio_asking *asking);
+const struct broker_question_events *sio_asking_events(void);
+int64_t sio_asking_timeout_ms(int64_t timeout_ms);
+void sio_asking_finish(struct sio_asking *asking, int status);
+void sio_askings_run_over(struct confab_server *server);
+void sio_askings_stop(struct confab_server *server);
 
 /* ---- roster.c ---- */
 

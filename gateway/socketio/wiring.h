@@ -107,15 +107,17 @@ size_t server_client_count(const struct confab_server *server);
 /* ---- what happened ---- */
 
 /* What was dropped, refused or closed because of a limit: symbol, label for metrics. */
-#define SERVER_LIMITS(X)                         \
-    X(SERVER_LIMIT_PACKET, "sio_packet_bytes")   \
-    X(SERVER_LIMIT_WAITING, "sio_waiting_bytes") \
-    X(SERVER_LIMIT_NAMESPACES, "sio_namespaces") \
-    X(SERVER_LIMIT_AUTH, "sio_auth_bytes")       \
-    X(SERVER_LIMIT_ACKS, "sio_acks")             \
-    X(SERVER_LIMIT_ENCODED, "sio_encoded_bytes") \
-    X(SERVER_LIMIT_ROOMS, "sio_rooms")           \
-    X(SERVER_LIMIT_INCOMPLETE, "sio_incomplete_packet")
+#define SERVER_LIMITS(X)                                \
+    X(SERVER_LIMIT_PACKET, "sio_packet_bytes")          \
+    X(SERVER_LIMIT_WAITING, "sio_waiting_bytes")        \
+    X(SERVER_LIMIT_NAMESPACES, "sio_namespaces")        \
+    X(SERVER_LIMIT_AUTH, "sio_auth_bytes")              \
+    X(SERVER_LIMIT_ACKS, "sio_acks")                    \
+    X(SERVER_LIMIT_ENCODED, "sio_encoded_bytes")        \
+    X(SERVER_LIMIT_ROOMS, "sio_rooms")                  \
+    X(SERVER_LIMIT_INCOMPLETE, "sio_incomplete_packet") \
+    X(SERVER_LIMIT_ASKINGS, "sio_askings")              \
+    X(SERVER_LIMIT_ANSWERS, "sio_answers_bytes")
 
 enum server_limit {
 #define X(symbol, label) symbol,

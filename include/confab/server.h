@@ -238,6 +238,48 @@ int confab_broadcast_ordered(struct confab_namespace *nsp, const struct confab_a
                              const char *event, struct confab_value *args, confab_sent_fn *sent,
                              void *user);
 
+/* ---- many sockets, on all nodes, Node's included ---- */
+
+/*
+ * How a question to many ended. `answers`: an array, borrowed, never NULL, in the order they came;
+ * with an error those that had come. What comes later is forgotten. Called exactly once, never
+ * inside the call that asked (but when the server has stopped: ask nothing again then).
+ *
+ *     CONFAB_OK            everybody who was asked has answered
+ *     CONFAB_ETIMEDOUT     not in time
+ *     CONFAB_EUNAVAILABLE  the link to the other nodes is down, or was lost: only this node's
+ *     CONFAB_ELIMIT        1000 questions under way, answers of more than 64 MiB together, or
+ *                          too many rooms
+ *     CONFAB_EINVAL        a reserved event
+ *     CONFAB_ECLOSED       the server has stopped
+ *
+ * timeout_ms: 0 is 5 s; at most a minute.
+ */
+typedef void confab_answers_fn(struct confab_server *server, int status,
+                               const struct confab_value *answers, void *user);
+/* Node's emitWithAck to many: as confab_broadcast(), and each client's first argument is an answer
+ * (undefined when it gave none). A socket that ends before it has answered is waited for until the
+ * timeout, as by Node. CONFAB_VOLATILE has no effect. Takes args. */
+void confab_broadcast_with_ack(struct confab_namespace *nsp, const struct confab_audience *audience,
+                               const char *event, struct confab_value *args, int64_t timeout_ms,
+                               confab_answers_fn *handler, void *user);
+/* Each answer is a socket: {id, handshake, rooms, data}. Of other nodes' handshakes only those
+ * headers are there that they let out. To do something with one of them, make its id the audience's
+ * room. */
+void confab_fetch_sockets(struct confab_namespace *nsp, const struct confab_audience *audience,
+                          int64_t timeout_ms, confab_answers_fn *handler, void *user);
+/* All sockets that are meant join, leave these rooms, are disconnected (as by confab_disconnect()).
+ * Here the rooms change at once, and disconnects come at the end of the turn; of the other nodes
+ * nobody answers. Without the link: here only. Flags but CONFAB_LOCAL have no effect.
+ * CONFAB_ELIMIT: more than 1000 rooms in one list, or too long a name; CONFAB_ECLOSED: the server
+ * has stopped. */
+int confab_sockets_join(struct confab_namespace *nsp, const struct confab_audience *audience,
+                        const char *const *rooms, size_t room_count);
+int confab_sockets_leave(struct confab_namespace *nsp, const struct confab_audience *audience,
+                         const char *const *rooms, size_t room_count);
+int confab_disconnect_sockets(struct confab_namespace *nsp, const struct confab_audience *audience,
+                              bool close);
+
 /* ---- rooms ---- */
 
 /* `joined` may be NULL: called when broadcasts from other nodes reach this socket, too; perhaps
@@ -259,6 +301,15 @@ typedef void confab_server_event_fn(struct confab_namespace *nsp, const struct c
                                     struct confab_token token, void *user);
 void confab_on_server_event(struct confab_namespace *nsp, const char *event,
                             confab_server_event_fn *handler, void *user);
+/* To the handlers of all other nodes, not to this one's. Takes args. CONFAB_OK, also when nobody
+ * could be told; CONFAB_EINVAL: a reserved event (also `connection`, `new_namespace`);
+ * CONFAB_ECLOSED: the server has stopped. */
+int confab_server_emit(struct confab_namespace *nsp, const char *event, struct confab_value *args);
+/* The same, with one answer from each of them (undefined: it had none to give); a Node server on
+ * which nobody handles the event never answers. */
+void confab_server_emit_with_ack(struct confab_namespace *nsp, const char *event,
+                                 struct confab_value *args, int64_t timeout_ms,
+                                 confab_answers_fn *handler, void *user);
 
 /* ---- rosters: names that are unique in the cluster ---- */
 

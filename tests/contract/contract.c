@@ -68,8 +68,9 @@ static void on_disconnect(void *user, struct broker_member *member, bool close)
     broker_remove(member);
 }
 
-static struct confab_value *on_describe(void *user, struct broker_member *member)
+static struct confab_value *on_describe(void *user, struct broker_member *member, bool abroad)
 {
+    (void)abroad;
     (void)user;
     (void)member;
     return confab_object();

@@ -174,8 +174,9 @@ static void on_deliver_with_ack(void *user, struct broker_member *member, struct
     }
 }
 
-static struct confab_value *on_describe(void *user, struct broker_member *member)
+static struct confab_value *on_describe(void *user, struct broker_member *member, bool abroad)
 {
+    (void)abroad;
     (void)user;
     return confab_string(broker_member_id(member).bytes);
 }
@@ -354,7 +355,7 @@ static void test_bulk_requests(void **state)
     n->log[0] = '\0';
     broker_bulk_disconnect(n->nsp, &in_a, true);
     assert_noted(n, "m0 disconnect 1; -m0; m2 disconnect 1; -a; -m2; ");
-    value = broker_describe(&n->members[1]);
+    value = broker_describe(&n->members[1], true);
     assert_string_equal(confab_as_string(value, NULL), "m1");
     confab_value_release(value);
     assert_true(broker_single_disconnect(n->nsp, &m1, false));

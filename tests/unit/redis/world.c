@@ -115,8 +115,9 @@ static void on_deliver_with_ack(void *user, struct broker_member *member, struct
     confab_value_release(answer);
 }
 
-static struct confab_value *on_describe(void *user, struct broker_member *member)
+static struct confab_value *on_describe(void *user, struct broker_member *member, bool abroad)
 {
+    (void)abroad;
     (void)user;
     return confab_set(confab_object(), "id",
                       confab_string(container_of(member, struct member, member)->id));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/wire.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
@@ -25,6 +26,7 @@ struct fake {
     struct list claims;
     struct list joins;
     struct list emits;
+    struct broker_question question; /* the last one asked */
     struct buf told;
 };
 
@@ -113,6 +115,32 @@ static void roster_release(struct broker_roster *roster, struct roster_claim *cl
     roster_claim_free(&claim);
 }
 
+/* What other nodes were asked or told, by its number on the wire. */
+static void note_request(struct broker_namespace *nsp, const char *word,
+                         const struct wire_request *request)
+{
+    note(fake_of(nsp->broker), word,
+         (const char *[]){"0", "1", "2", "3", "4", "5", "6", "7"}[request->type]);
+}
+
+static void tell(struct broker_namespace *nsp, struct wire_request *request)
+{
+    note_request(nsp, "told", request);
+}
+
+static void ask(struct broker_namespace *nsp, struct broker_question question,
+                struct wire_request *request)
+{
+    fake_of(nsp->broker)->question = question;
+    note_request(nsp, "asked", request);
+}
+
+static void ask_over(struct broker *broker, struct broker_question question)
+{
+    if (fake_of(broker)->question.id == question.id)
+        fake_of(broker)->question.id = 0;
+}
+
 static void answer(struct broker *broker, struct broker_pending *pending,
                    const struct confab_value *first_argument)
 {
@@ -141,6 +169,9 @@ struct broker *fake_broker_make(const struct broker_events *events, void *user)
                                           .roster_closing = nothing,
                                           .roster_claim = roster_claim,
                                           .roster_release = roster_release,
+                                          .tell = tell,
+                                          .ask = ask,
+                                          .ask_over = ask_over,
                                           .answer = answer,
                                           .answer_closed = answer_closed};
     static const uint8_t seed[HTABLE_SEED_BYTES] = {1};
@@ -231,6 +262,34 @@ void fake_broker_server_event(struct broker *broker, const char *nsp, const char
     }
     broker_server_event(members, args, wants_reply, reply);
     confab_value_release(args);
+}
+
+void fake_broker_nodes(struct broker *broker, size_t nodes)
+{
+    broker_asked_nodes(broker, fake_of(broker)->question, nodes);
+}
+
+void fake_broker_heard(struct broker *broker, size_t clients)
+{
+    broker_asked_heard(broker, fake_of(broker)->question, clients);
+}
+
+void fake_broker_answered(struct broker *broker, const char *json)
+{
+    struct confab_value *value = confab_from_json(json, strlen(json));
+    assert_non_null(value);
+    broker_asked_answer(broker, fake_of(broker)->question, value);
+    confab_value_release(value);
+}
+
+void fake_broker_lost(struct broker *broker)
+{
+    broker_asked_lost(broker, fake_of(broker)->question);
+}
+
+bool fake_broker_is_asking(struct broker *broker)
+{
+    return fake_of(broker)->question.id != 0;
 }
 
 void fake_broker_told(struct broker *broker, const char *expected)

@@ -25,6 +25,15 @@ void fake_broker_ask(struct broker *broker, const char *nsp, const char *event);
 void fake_broker_server_event(struct broker *broker, const char *nsp, const char *args_json,
                               bool wants_reply);
 
+/* What other nodes do about the last question of this one: so many were asked; one of them says how
+ * many clients will answer; an answer comes; none will. */
+void fake_broker_nodes(struct broker *broker, size_t nodes);
+void fake_broker_heard(struct broker *broker, size_t clients);
+void fake_broker_answered(struct broker *broker, const char *json);
+void fake_broker_lost(struct broker *broker);
+/* It is not over yet. */
+bool fake_broker_is_asking(struct broker *broker);
+
 /* What was answered to them, and which names were given back: words, forgotten by the call. */
 void fake_broker_told(struct broker *broker, const char *expected);
 

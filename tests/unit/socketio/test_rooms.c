@@ -272,7 +272,7 @@ static void test_described(void **state)
     confab_set_data(socket, confab_set(confab_object(), "name", confab_string("bob")));
     confab_set_data(socket, confab_set(confab_object(), "name", confab_string("eve")));
     confab_join(socket, "room1", NULL, NULL);
-    struct confab_value *told = broker_describe(&socket->member);
+    struct confab_value *told = broker_describe(&socket->member, true);
     struct buf json;
     char expected[1024];
     buf_init(&json, 65536);
