@@ -14,8 +14,13 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# The same objects go into the programs and into libconfab.so. Hidden names keep that free of charge
+# for the programs: a call is bound here, as without -fPIC.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 
 # Includes are written from the repository's root: "common/buf.h".
 include_directories("${CMAKE_SOURCE_DIR}" "${CMAKE_SOURCE_DIR}/include")
@@ -23,7 +28,8 @@ add_compile_definitions(CONFAB_VERSION="${PROJECT_VERSION}")
 
 add_compile_options(
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-  -Wpointer-arith -Wcast-qual -Wformat=2 -fno-common)
+  -Wpointer-arith -Wcast-qual -Wformat=2 -fno-common
+  -fno-semantic-interposition)
 if(CONFAB_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -12,7 +12,7 @@
 #include "common/clock.h"
 #include "common/live.h"
 #include "common/mem.h"
-#include "common/version.h"
+#include <confab/version.h>
 
 const struct metric_spec metric_specs[METRIC_COUNT] = {
 #define METRIC(id, kind, unit, name, label, values, help) \

@@ -9,8 +9,8 @@
 
 #include "common/mem.h"
 #include "common/options_priv.h"
-#include "common/version.h"
 #include <confab/err.h>
+#include <confab/version.h>
 
 #define TEXT_LIMIT_BYTES (256 * 1024)
 

@@ -1,5 +1,5 @@
 /* The version comes from the build. */
-#include "common/version.h"
+#include <confab/version.h>
 
 const char *confab_version(void)
 {

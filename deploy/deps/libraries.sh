@@ -28,8 +28,9 @@ library_source() {
     esac
 }
 
-# CMake options, one per line.
+# CMake options, one per line. What is built here goes into libconfab.so, too.
 library_options() {
+    printf '%s\n' -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_C_FLAGS=-fno-semantic-interposition
     case $1 in
         # At least one event library must be compiled in for event_lib_custom to exist. What is
         # switched off is what a server behind our own accept does not use; what is not detected

@@ -1,6 +1,8 @@
 /*
- * The chat page and npm's client bundles: found beside the program, read once at the start.
+ * The chat page and npm's client bundles: found beside the program or the library, read once at the
+ * start.
  */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,14 +25,35 @@ static const char *const bundles[] = {
     "socket.io.msgpack.min.js.map",
 };
 
-/* Where the files may lie, seen from the program: in a checkout it is <root>/build/<preset>/bin/,
- * installed <prefix>/bin/. */
-static const char *const places[] = {"../../../web", "../share/confab/web"};
+/* Where the files may lie, seen from the program or from libconfab.so: in a checkout these are in
+ * <root>/build/<preset>/{bin,lib}/, installed in <prefix>/bin/ and <prefix>/lib/, or one deeper. */
+static const char *const places[] = {"../../../web", "../share/confab/web",
+                                     "../../share/confab/web"};
 
 static bool is_directory(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Beside a file of ours. */
+static bool find_beside(const char *file, char out[PATH_BYTES])
+{
+    const char *slash = strrchr(file, '/');
+    for (size_t i = 0; slash != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
+        int n = snprintf(out, PATH_BYTES, "%.*s/%s", (int)(slash - file), file, places[i]);
+        if (n < PATH_BYTES && is_directory(out))
+            return true;
+    }
+    return false;
+}
+
+/* The program that this code is linked into, or the library that it was loaded from. */
+static const char *own_file(void)
+{
+    Dl_info info;
+    static const char anchor;
+    return dladdr(&anchor, &info) != 0 && info.dli_fname != NULL ? info.dli_fname : "";
 }
 
 static bool find_directory(const struct options *options, char out[PATH_BYTES])
@@ -41,16 +64,8 @@ static bool find_directory(const struct options *options, char out[PATH_BYTES])
     }
     char program[PATH_BYTES / 2];
     ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    if (n <= 0)
-        return false;
-    program[n] = '\0';
-    *strrchr(program, '/') = '\0';
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(out, PATH_BYTES, "%s/%s", program, places[i]);
-        if (is_directory(out))
-            return true;
-    }
-    return false;
+    program[n > 0 ? n : 0] = '\0';
+    return find_beside(program, out) || find_beside(own_file(), out);
 }
 
 /* Node's server says the client's version in the ETag. */

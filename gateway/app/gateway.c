@@ -95,7 +95,7 @@ static void make_engine(struct gateway *gateway)
                                 .polling = true,
                                 .websocket = true,
                                 .upgrades = true};
-    if (gateway->app->raw_path != NULL)
+    if (gateway->raw != NULL)
         gateway->engine = eio_engine_new(&config, raw_mux_events(), gateway);
     else
         gateway->engine = eio_engine_new(&config, server_engine_events(), gateway->server);
@@ -137,7 +137,7 @@ static int make_net(struct gateway *gateway)
     const struct options *o = &gateway->options;
     struct net_config config = {
         .path = o->path,
-        .other_path = gateway->app->raw_path,
+        .other_path = gateway->raw != NULL ? gateway->raw->path : NULL,
         .trusted_proxies = (const char *const *)o->trusted_proxies.items,
         .trusted_proxy_count = o->trusted_proxies.count,
         .files = gateway->files,
@@ -289,12 +289,13 @@ static int start(struct gateway *gateway)
 }
 
 struct gateway *gateway_new(struct event_base *base, struct options *options,
-                            const struct confab_app *app, int *status)
+                            const struct confab_app *app, const struct app_raw *raw, int *status)
 {
     struct gateway *gateway = xcalloc(1, sizeof(*gateway));
     live_inc(LIVE_GATEWAY);
     gateway->base = base;
     gateway->app = app;
+    gateway->raw = raw;
     gateway->options = *options;
     memset(options, 0, sizeof(*options));
     log_init(&gateway->log, (enum log_level)gateway->options.log_level,

@@ -27,6 +27,7 @@
 #include "gateway/engineio/session.h"
 #include <confab/run.h>
 
+struct app_raw;
 struct chat;
 struct confab_server;
 struct event;
@@ -51,6 +52,7 @@ enum drain_state {
 struct gateway {
     struct options options; /* owned */
     const struct confab_app *app;
+    const struct app_raw *raw; /* borrowed; NULL: none */
     struct log log;
     struct metrics metrics;
     struct rng rng;
@@ -85,7 +87,7 @@ struct gateway {
  * stderr.
  */
 struct gateway *gateway_new(struct event_base *base, struct options *options,
-                            const struct confab_app *app, int *status);
+                            const struct confab_app *app, const struct app_raw *raw, int *status);
 /* Whatever is still open is closed at once. */
 void gateway_free(struct gateway **gateway);
 /* The end of a turn of the loop. */

@@ -10,6 +10,7 @@
 #include "common/live.h"
 #include "common/mem.h"
 #include "gateway/app/gateway.h"
+#include "gateway/app/raw.h"
 
 #define DESCRIPTORS_MAX ((rlim_t)1 << 20)
 
@@ -19,6 +20,16 @@ static const struct confab_app chat_app = {.name = "confab-gateway"};
 static bool applies(const struct confab_app *app, const struct option_spec *spec)
 {
     return app->setup == NULL || strcmp(spec->group, "Chat") != 0;
+}
+
+/* What stands behind "name=" if this is the option's name. The table has underscores in names where
+ * flags have dashes. */
+static const char *value_for(const struct option_spec *spec, const char *text)
+{
+    for (const char *name = spec->name; *name != '\0'; name++, text++)
+        if (*text != *name && !(*text == '-' && *name == '_'))
+            return NULL;
+    return *text == '=' ? text + 1 : NULL;
 }
 
 /* The gateway's table as this program has it: without the chat's rows where they do not apply, they
@@ -33,9 +44,9 @@ static struct option_spec *program_specs(const struct confab_app *app, struct op
         struct option_spec *spec = &specs[count++];
         *spec = set->specs[i];
         for (const char *const *d = app->defaults; d != NULL && *d != NULL; d++) {
-            size_t name_bytes = strcspn(*d, "=");
-            if (strlen(spec->name) == name_bytes && memcmp(spec->name, *d, name_bytes) == 0)
-                spec->def = *d + name_bytes + 1;
+            const char *value = value_for(spec, *d);
+            if (value != NULL)
+                spec->def = value;
         }
     }
     set->specs = specs;
@@ -113,7 +124,8 @@ static int account_for_objects(int status)
     return status != 0 ? status : GATEWAY_EXIT_INTERNAL;
 }
 
-static int run_with(struct options *options, const struct confab_app *app)
+static int run_with(struct options *options, const struct confab_app *app,
+                    const struct app_raw *raw)
 {
     signal(SIGPIPE, SIG_IGN);
     set_descriptors();
@@ -121,7 +133,7 @@ static int run_with(struct options *options, const struct confab_app *app)
     if (base == NULL)
         return GATEWAY_EXIT_INTERNAL;
     int status = 0;
-    struct gateway *gateway = gateway_new(base, options, app, &status);
+    struct gateway *gateway = gateway_new(base, options, app, raw, &status);
     if (gateway != NULL) {
         status = serve(base, gateway);
         gateway_free(&gateway);
@@ -133,7 +145,7 @@ static int run_with(struct options *options, const struct confab_app *app)
     return account_for_objects(status);
 }
 
-int confab_run(int argc, char **argv, const struct confab_app *given)
+int run_with_raw(int argc, char **argv, const struct confab_app *given, const struct app_raw *raw)
 {
     struct confab_app app = given != NULL ? *given : chat_app;
     if (app.name == NULL)
@@ -145,9 +157,14 @@ int confab_run(int argc, char **argv, const struct confab_app *given)
     if (status >= 0)
         return status;
     if (!options.health)
-        return run_with(&options, &app);
+        return run_with(&options, &app, raw);
     status = gateway_ask_health(&options);
     struct option_set set = options_gateway(app.name);
     options_fini(&set, &options);
     return status;
+}
+
+int confab_run(int argc, char **argv, const struct confab_app *app)
+{
+    return run_with_raw(argc, argv, app, NULL);
 }

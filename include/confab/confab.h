@@ -6,5 +6,6 @@
 #include <confab/run.h>
 #include <confab/server.h>
 #include <confab/value.h>
+#include <confab/version.h>
 
 #endif

@@ -9,6 +9,10 @@
 #ifndef CONFAB_ERR_H
 #define CONFAB_ERR_H
 
+#include <confab/export.h>
+
+CONFAB_API_BEGIN
+
 /* X(symbol, number, short name for logs, text for people). Numbers are part of the C API: append,
  * never renumber. */
 #define CONFAB_ERRORS(X)                                                    \
@@ -43,5 +47,7 @@ const char *confab_strerror(int err);
 
 /* The short lower-case name used as a value in log lines and metrics; never NULL. */
 const char *confab_errname(int err);
+
+CONFAB_API_END
 
 #endif

@@ -28,7 +28,10 @@
 #include <stdint.h>
 
 #include <confab/err.h>
+#include <confab/export.h>
 #include <confab/value.h>
+
+CONFAB_API_BEGIN
 
 struct confab_server;
 struct confab_namespace;
@@ -373,5 +376,7 @@ void confab_after(struct confab_server *server, int64_t delay_ms,
 /* This node's tag; the cluster link: true when up (always, without Redis). */
 const char *confab_node(const struct confab_server *server);
 bool confab_cluster_up(const struct confab_server *server);
+
+CONFAB_API_END
 
 #endif

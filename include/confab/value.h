@@ -17,6 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <confab/export.h>
+
+CONFAB_API_BEGIN
+
 struct confab_value;
 
 enum confab_kind {
@@ -127,5 +131,7 @@ struct confab_value *confab_to_json(const struct confab_value *value, size_t mos
 /* Reads a text as JSON.parse does; the caller owns the value. NULL when it is no JSON, not UTF-8,
  * nested more than 256 deep, or has more than 200,000 values. */
 struct confab_value *confab_from_json(const char *text, size_t length_bytes);
+
+CONFAB_API_END
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/mem.h"
+#include "gateway/app/raw.h"
 #include "gateway/engineio/session.h"
 #include <confab/run.h>
 #include <confab/server.h>
@@ -98,10 +99,8 @@ static const struct eio_events echo_events = {
 int main(int argc, char **argv)
 {
     static const char *const defaults[] = {"ping_interval_ms=300", "ping_timeout_ms=200", NULL};
-    struct confab_app app = {.summary = "The server of the protocol suites.",
-                             .setup = setup,
-                             .defaults = defaults,
-                             .raw_path = "/engine.io/",
-                             .raw_events = &echo_events};
-    return confab_run(argc, argv, &app);
+    struct confab_app app = {
+        .summary = "The server of the protocol suites.", .setup = setup, .defaults = defaults};
+    const struct app_raw raw = {.path = "/engine.io/", .events = &echo_events};
+    return run_with_raw(argc, argv, &app, &raw);
 }

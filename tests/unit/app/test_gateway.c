@@ -53,7 +53,7 @@ static struct gateway *start(struct event_base *base, int port, const char *tag,
     assert_int_equal(options_parse(&set, &options, more != NULL ? 5 : 4, argv, NULL, &text),
                      OPTIONS_RUN);
     buf_fini(&text);
-    return gateway_new(base, &options, &app, status);
+    return gateway_new(base, &options, &app, NULL, status);
 }
 
 static void turn(struct world *world)
