@@ -48,6 +48,10 @@ static int setup(struct confab_server *server, void *user)
 
 int main(int argc, char **argv)
 {
-    struct confab_app app = {.summary = "Events for load tests.", .setup = setup};
+    /* What it is compared with knows no such limits. */
+    static const char *const defaults[] = {"max_packets_per_second=0", "max_per_second_bytes=0",
+                                           NULL};
+    struct confab_app app = {
+        .summary = "Events for load tests.", .setup = setup, .defaults = defaults};
     return confab_run(argc, argv, &app);
 }

@@ -131,7 +131,7 @@ const char *frame_polling(struct frame *frame, size_t *length_bytes)
 
 size_t frame_cost_bytes(const struct frame *frame)
 {
-    return frame->header_bytes + frame->payload_bytes;
+    return FRAME_OVERHEAD_BYTES + frame->header_bytes + frame->payload_bytes;
 }
 
 struct frame_set *frame_set_new(struct frame *const *frames, unsigned count)

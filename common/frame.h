@@ -41,7 +41,10 @@ const uint8_t *frame_websocket(const struct frame *frame, size_t *length_bytes);
 /* The form inside a polling payload: text as it is, binary as `b` and base64 (made at the first
  * call, then kept). Borrowed. */
 const char *frame_polling(struct frame *frame, size_t *length_bytes);
-/* Bytes that a queue counts for it: payload plus header. */
+/* Bytes that a queue counts for it: payload, header, and FRAME_OVERHEAD_BYTES for the struct, what
+ * the allocator adds, and its place in the queue. Of a frame that others hold, too, each counts the
+ * whole: they may leave before him. */
+#define FRAME_OVERHEAD_BYTES 72
 size_t frame_cost_bytes(const struct frame *frame);
 
 /*

@@ -92,6 +92,10 @@ static void make_engine(struct gateway *gateway)
                                 .close_wait_ms = 30000,
                                 .max_payload_bytes = (size_t)o->max_payload_bytes,
                                 .max_queued_bytes = (size_t)o->max_queued_bytes,
+                                .soft_queued_bytes = (size_t)o->soft_queued_bytes,
+                                .soft_queued_ms = o->soft_queued_ms,
+                                .max_packets_per_second = o->max_packets_per_second,
+                                .max_per_second_bytes = o->max_per_second_bytes,
                                 .polling = true,
                                 .websocket = true,
                                 .upgrades = true};

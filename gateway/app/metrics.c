@@ -73,10 +73,10 @@ static void collect_engine(struct gateway *gateway)
     metrics_set(m, METRIC_BYTES_IN, (int64_t)c->bytes_in);
     metrics_set(m, METRIC_BYTES_OUT, (int64_t)c->bytes_out);
     metrics_set(m, METRIC_QUEUED_BYTES, (int64_t)c->queued_bytes);
-    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "queued_bytes"),
-                      (int64_t)c->closed[EIO_CLOSE_OVERFLOW]);
-    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "payload_bytes"),
-                      (int64_t)c->closed[EIO_CLOSE_PAYLOAD_TOO_BIG]);
+    for (int i = 0; i < EIO_LIMIT_COUNT; i++)
+        metrics_set_label(m, METRIC_DROPS,
+                          metrics_label(m, METRIC_DROPS, eio_limit_label((enum eio_limit)i)),
+                          (int64_t)c->limits[i]);
 }
 
 static void collect_net(struct gateway *gateway)

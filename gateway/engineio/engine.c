@@ -27,6 +27,9 @@ struct eio_engine *eio_engine_new(const struct eio_config *config, const struct 
     timerfifo_init(&engine->pongs);
     timerfifo_init(&engine->upgrades);
     timerfifo_init(&engine->close_waits);
+    timerq_init(&engine->flows);
+    timerfifo_init(&engine->slow);
+    list_init(&engine->slow_new);
     list_init(&engine->ended);
     engine->ping = control_frame("2");
     engine->probe_pong = control_frame("3probe");
@@ -50,6 +53,8 @@ void eio_engine_free(struct eio_engine **engine_at)
     timerfifo_fini(&engine->pongs);
     timerfifo_fini(&engine->upgrades);
     timerfifo_fini(&engine->close_waits);
+    timerq_fini(&engine->flows);
+    timerfifo_fini(&engine->slow);
     frame_release(engine->ping);
     frame_release(engine->probe_pong);
     free(engine);
@@ -100,11 +105,11 @@ bool eio_engine_is_leaving(const struct eio_engine *engine)
 int64_t eio_engine_deadline(const struct eio_engine *engine)
 {
     const struct timerfifo *queues[] = {&engine->pings, &engine->pongs, &engine->upgrades,
-                                        &engine->close_waits};
-    int64_t soonest_ms = INT64_MAX;
+                                        &engine->close_waits, &engine->slow};
+    int64_t soonest_ms = timerq_next(&engine->flows);
     size_t i;
 
-    if (engine->untold_count > 0)
+    if (engine->untold_count > 0 || !list_empty(&engine->slow_new))
         return 0;
     for (i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
         int64_t at_ms = timerfifo_next(queues[i]);
@@ -136,6 +141,7 @@ void eio_engine_advance(struct eio_engine *engine, int64_t now_ms)
     while ((due = timerfifo_pop_due(&engine->close_waits, now_ms)) != NULL)
         eio_session_finish(container_of(due, struct eio_session, expiry), EIO_GET_CLOSE);
     eio_heartbeat_advance(engine, now_ms);
+    eio_flow_advance(engine, now_ms); /* behind whatever may have sent something */
     tell_ended(engine);
 }
 

@@ -62,6 +62,7 @@ static void ping(struct eio_session *session, int64_t now_ms)
 
     if (now_ms - from_ms > timeout_ms / LATENESS_PART)
         from_ms = now_ms;
+    eio_flow_trim(session, now_ms);
     if (!eio_session_push(session, frame_hold(engine->ping)))
         return;
     session->awaits_pong = true;

@@ -51,11 +51,12 @@ struct eio_queue; /* queue.c */
 
 struct eio_session {
     uint32_t magic;
-    uint8_t state;     /* enum eio_session_state */
-    uint8_t transport; /* enum eio_transport */
-    uint8_t reason;    /* enum eio_close_reason, once not open any more */
-    bool base64 : 1;   /* the client takes no binary frames */
-    bool paused : 1;
+    uint8_t state;        /* enum eio_session_state */
+    uint8_t transport;    /* enum eio_transport */
+    uint8_t reason;       /* enum eio_close_reason, once not open any more */
+    uint8_t pauses;       /* EIO_PAUSE_…: why it is paused */
+    bool base64 : 1;      /* the client takes no binary frames */
+    bool paused : 1;      /* by whomever */
     bool awaits_pong : 1; /* a ping is out (then `beat` belongs to the pongs) */
     bool in_table : 1;
     bool close_untold : 1; /* on_close still has to be given */
@@ -75,6 +76,7 @@ struct eio_session {
     struct eio_queue *queue; /* owned; NULL while empty */
     size_t queued_bytes;
     size_t buffered_bytes; /* taken from here, still in the network */
+    struct eio_flow *flow; /* owned; flow.c; NULL mostly */
 
     struct eio_handshake *handshake; /* one reference */
     void *user;                      /* the upper neighbour's */
@@ -87,6 +89,9 @@ struct eio_engine {
     void *user;
     struct htable sessions; /* by sid: open, or closing and waiting for a GET */
     struct timerfifo pings, pongs, upgrades, close_waits;
+    struct timerq flows; /* flow.c, as is what follows */
+    struct timerfifo slow;
+    struct list slow_new;
     struct list ended;
     size_t untold_count; /* of the ended ones */
     size_t open_count;
@@ -135,6 +140,8 @@ void eio_session_finish(struct eio_session *session, enum eio_get_state answer);
 bool eio_session_push(struct eio_session *session, struct frame *frame);
 /* Takes the oldest frame, with its reference; NULL when there is none. */
 struct frame *eio_session_pull(struct eio_session *session);
+/* Less may wait than before. */
+void eio_session_sent(struct eio_session *session);
 
 /* Acts on one packet from the client. `close_answer`: what a waiting GET gets when the packet is a
  * close. The session may be closed or ended afterwards. */
@@ -147,6 +154,40 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
 void eio_queue_push(struct eio_queue **queue, struct frame *frame);
 /* Gives the reference; frees the queue with its last frame. NULL when empty. */
 struct frame *eio_queue_pull(struct eio_queue **queue);
+
+/* ---- polling.c ---- */
+
+/* Gives what was kept of a body, until the session is paused again, or `whole`. */
+void eio_post_continue(struct eio_session *session, bool whole, int64_t now_ms);
+
+/* ---- flow.c: pauses, rates, the soft limit of the queue ---- */
+
+/* Who wants a session not to be read; it is as long as somebody does. */
+#define EIO_PAUSE_UPPER 1u /* eio_session_pause() */
+#define EIO_PAUSE_RATE 2u  /* it is above a rate */
+#define EIO_PAUSE_REST 4u  /* part of a POST body is still to be given */
+
+/* Nothing more is to be taken of a body that is being worked through. */
+static inline bool eio_flow_stops(const struct eio_session *session)
+{
+    return (session->pauses & ~EIO_PAUSE_REST) != 0;
+}
+/* A packet of so many bytes has come: counts it, and holds the session back if it is one too many.
+ */
+void eio_flow_charge(struct eio_session *session, size_t bytes, int64_t now_ms);
+/* Keeps a body (takes it; the buf is left empty) from `at` on, for eio_post_continue(). */
+void eio_flow_keep(struct eio_session *session, struct buf *body, size_t at, int64_t now_ms);
+/* Gives it back; false: there is none. The session stays paused until the other is called. */
+bool eio_flow_take(struct eio_session *session, struct buf *body, size_t *at);
+void eio_flow_rest_is_done(struct eio_session *session, int64_t now_ms);
+/* A packet found the queue above its soft limit; less waits now. Both may be repeated. */
+void eio_flow_is_slow(struct eio_session *session);
+void eio_flow_is_quick(struct eio_session *session);
+/* Frees what an idle session does not need. */
+void eio_flow_trim(struct eio_session *session, int64_t now_ms);
+/* The session is not open any more: no pause, nothing kept. */
+void eio_flow_end(struct eio_session *session);
+void eio_flow_advance(struct eio_engine *engine, int64_t now_ms);
 
 /* ---- heartbeat.c ---- */
 

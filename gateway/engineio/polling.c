@@ -166,8 +166,11 @@ static bool packet_is_sound(const struct eio_packet *packet)
            utf8_valid(packet->data, packet->length_bytes);
 }
 
-static void receive_payload(struct eio_session *session, const char *body, size_t length_bytes,
-                            int64_t now_ms)
+/* Gives packets upwards from *at on, unless `whole` only until the session is paused: nothing may
+ * be kept once a WebSocket brings the next ones. True: some are left for later, from *at on, and
+ * the session is still open. */
+static bool receive_payload(struct eio_session *session, const char *body, size_t length_bytes,
+                            size_t *at, bool whole, int64_t now_ms)
 {
     struct eio_payload payload;
     struct eio_packet packet;
@@ -175,8 +178,8 @@ static void receive_payload(struct eio_session *session, const char *body, size_
     int got = 0;
 
     buf_init(&scratch, length_bytes);
-    eio_payload_begin(&payload, body, length_bytes);
-    while (session->state != EIO_ENDED &&
+    eio_payload_begin(&payload, body + *at, length_bytes - *at);
+    while (session->state != EIO_ENDED && (whole || !eio_flow_stops(session)) &&
            (got = eio_payload_next(&payload, &scratch, &packet)) > 0) {
         if (packet_is_sound(&packet))
             eio_session_receive(session, &packet, EIO_GET_NOOP, now_ms);
@@ -186,11 +189,49 @@ static void receive_payload(struct eio_session *session, const char *body, size_
     if (got < 0)
         eio_session_end(session, EIO_CLOSE_PARSE_ERROR, EIO_GET_CLOSE);
     buf_fini(&scratch);
+    *at = length_bytes - payload.left_bytes;
+    return session->state == EIO_OPEN && payload.next != NULL;
+}
+
+/* All packets of a body were given; its answer waits while the session is paused. */
+static void body_is_done(struct eio_session *session)
+{
+    if (session->post == NULL)
+        return; /* answered when its session ended */
+    if (session->paused)
+        session->post->state = EIO_POST_PAUSED;
+    else
+        eio_session_drop_post(session, EIO_POST_OK);
+}
+
+static void keep_rest(struct eio_session *session, struct buf *body, size_t at, int64_t now_ms)
+{
+    session->post->state = EIO_POST_PAUSED;
+    eio_flow_keep(session, body, at, now_ms);
+}
+
+void eio_post_continue(struct eio_session *session, bool whole, int64_t now_ms)
+{
+    struct buf body;
+    size_t at;
+
+    if (!eio_flow_take(session, &body, &at))
+        return;
+    session->post->state = EIO_POST_PACKETS;
+    if (receive_payload(session, buf_text(&body), body.len, &at, whole, now_ms)) {
+        keep_rest(session, &body, at, now_ms);
+    } else {
+        eio_flow_rest_is_done(session, now_ms);
+        body_is_done(session);
+    }
+    buf_fini(&body);
 }
 
 void eio_post_submit(struct eio_post *post, const char *body, size_t length_bytes, int64_t now_ms)
 {
     struct eio_session *session = eio_carrier_session(&post->carrier);
+    struct buf rest;
+    size_t at = 0;
 
     if (session == NULL)
         return; /* cut meanwhile */
@@ -200,21 +241,24 @@ void eio_post_submit(struct eio_post *post, const char *body, size_t length_byte
     }
     session->engine->counters.bytes_in += length_bytes;
     post->state = EIO_POST_PACKETS;
-    receive_payload(session, body, length_bytes, now_ms);
-    if (post->carrier.session == NULL)
-        return; /* answered when its session ended */
-    if (session->paused)
-        post->state = EIO_POST_PAUSED;
-    else
-        eio_session_drop_post(session, EIO_POST_OK);
+    if (receive_payload(session, body, length_bytes, &at, session->transport == EIO_WEBSOCKET,
+                        now_ms)) {
+        buf_init(&rest, length_bytes - at);
+        buf_append(&rest, body + at, length_bytes - at);
+        keep_rest(session, &rest, 0, now_ms);
+    } else {
+        body_is_done(session);
+    }
 }
 
 void eio_post_too_big(struct eio_post *post)
 {
     struct eio_session *session = eio_carrier_session(&post->carrier);
 
-    if (session != NULL)
-        eio_session_drop_post(session, EIO_POST_TOO_BIG);
+    if (session == NULL)
+        return;
+    session->engine->counters.limits[EIO_LIMIT_PAYLOAD]++;
+    eio_session_drop_post(session, EIO_POST_TOO_BIG);
 }
 
 bool eio_post_take(struct eio_post *post, struct eio_answer *answer, bool *cut)

@@ -21,6 +21,16 @@ const char *eio_close_text(enum eio_close_reason reason)
     return reasons[reason].text;
 }
 
+const char *eio_limit_label(enum eio_limit limit)
+{
+    static const char *const labels[] = {
+#define X(symbol, label) label,
+        EIO_LIMITS(X)
+#undef X
+    };
+    return labels[limit];
+}
+
 bool eio_close_is_error(enum eio_close_reason reason)
 {
     return reasons[reason].is_error;

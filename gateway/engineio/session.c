@@ -157,10 +157,24 @@ void eio_session_free(struct eio_session *session)
  * end the sessions of all receivers with a single large one. */
 static bool has_room(struct eio_session *session)
 {
-    if (eio_session_queued_bytes(session) < session->engine->config.max_queued_bytes)
-        return true;
-    eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
-    return false;
+    const struct eio_config *config = &session->engine->config;
+    size_t waiting_bytes = eio_session_queued_bytes(session);
+
+    if (waiting_bytes >= config->max_queued_bytes) {
+        session->engine->counters.limits[EIO_LIMIT_QUEUED]++;
+        eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
+        return false;
+    }
+    if (config->soft_queued_bytes > 0 && waiting_bytes >= config->soft_queued_bytes)
+        eio_flow_is_slow(session);
+    return true;
+}
+
+void eio_session_sent(struct eio_session *session)
+{
+    if (session->flow != NULL &&
+        eio_session_queued_bytes(session) < session->engine->config.soft_queued_bytes)
+        eio_flow_is_quick(session);
 }
 
 /* Takes the reference. */
@@ -191,6 +205,7 @@ struct frame *eio_session_pull(struct eio_session *session)
     if (frame != NULL) {
         session->queued_bytes -= frame_cost_bytes(frame);
         session->engine->counters.queued_bytes -= frame_cost_bytes(frame);
+        eio_session_sent(session);
     }
     return frame;
 }
@@ -205,17 +220,27 @@ static void drop_queue(struct eio_session *session)
 
 /* As the reference server has it: one packet on its way is enough for the next volatile one to be
  * dropped. */
-static bool takes_volatile(const struct eio_session *session)
+static bool is_idle(const struct eio_session *session)
 {
     if (session->queue != NULL || session->buffered_bytes > 0)
         return false;
     return session->transport == EIO_WEBSOCKET ? session->ws != NULL : session->get != NULL;
 }
 
+static bool takes(struct eio_session *session, bool volatile_)
+{
+    if (session->state != EIO_OPEN)
+        return false;
+    if (!volatile_ || is_idle(session))
+        return true;
+    session->engine->counters.limits[EIO_LIMIT_VOLATILE]++;
+    return false;
+}
+
 bool eio_session_send(struct eio_session *session, struct frame *frame, bool volatile_)
 {
     assert(session->magic == EIO_SESSION_MAGIC);
-    if (session->state != EIO_OPEN || (volatile_ && !takes_volatile(session)))
+    if (!takes(session, volatile_))
         return false;
     return eio_session_push(session, frame_hold(frame));
 }
@@ -225,7 +250,7 @@ bool eio_session_send_set(struct eio_session *session, struct frame_set *set, bo
     unsigned i;
 
     assert(session->magic == EIO_SESSION_MAGIC);
-    if (session->state != EIO_OPEN || (volatile_ && !takes_volatile(session)) || !has_room(session))
+    if (!takes(session, volatile_) || !has_room(session))
         return false;
     for (i = 0; i < set->count; i++)
         append(session, frame_hold(set->frames[i]));
@@ -244,6 +269,8 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
     if (session->state != EIO_OPEN)
         return;
     eio_count_in(engine, packet);
+    if (packet->type != EIO_PACKET_PONG || !session->awaits_pong)
+        eio_flow_charge(session, packet->length_bytes, now_ms);
     switch (packet->type) {
     case EIO_PACKET_MESSAGE:
         engine->events->on_message(engine->user, session, packet->kind, packet->data,
@@ -263,28 +290,6 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
     case EIO_PACKET_NOOP:
         break;
     }
-}
-
-/* ---- pause ---- */
-
-static void apply_pause(struct eio_session *session)
-{
-    if (session->ws != NULL && session->ws->paused != session->paused) {
-        session->ws->paused = session->paused;
-        eio_carrier_wake(&session->ws->carrier);
-    }
-    if (!session->paused && session->post != NULL && session->post->state == EIO_POST_PAUSED)
-        eio_session_drop_post(session, EIO_POST_OK);
-}
-
-void eio_session_pause(struct eio_session *session, bool paused, int64_t now_ms)
-{
-    assert(session->magic == EIO_SESSION_MAGIC);
-    if (session->state != EIO_OPEN || session->paused == paused)
-        return;
-    session->paused = paused;
-    apply_pause(session);
-    eio_heartbeat_restart(session, now_ms);
 }
 
 /* ---- the end ---- */
@@ -310,8 +315,7 @@ static void leave_open(struct eio_session *session, enum eio_close_reason reason
     engine->counters.sessions_now[session->transport]--;
     eio_heartbeat_stop(session);
     timerfifo_disarm(&engine->upgrades, &session->expiry);
-    session->paused = false;
-    apply_pause(session);
+    eio_flow_end(session);
 }
 
 static void bury(struct eio_session *session, enum eio_get_state answer)

@@ -47,8 +47,10 @@ struct eio_session;
  * transport_close: the client's connection ended. transport_error: it broke, or broke the rules of
  * its transport. ping_timeout: no pong within ping_timeout_ms. parse_error: bytes that are no
  * Engine.IO packet. payload_too_big: a WebSocket message above the limit. overflow: the client
- * reads too slowly. forced_close: Socket.IO found a broken packet. connect_timeout: no CONNECT in
- * time. server_close: the application closed it. server_shutting_down: this process drains.
+ * reads too slowly, and a further packet found the queue full. too_slow: the queue was above its
+ * soft limit for too long. forced_close: Socket.IO found a broken packet. connect_timeout: no
+ * CONNECT in time. server_close: the application closed it. server_shutting_down: this process
+ * drains.
  */
 #define EIO_CLOSE_REASONS(X)                                              \
     X(EIO_CLOSE_TRANSPORT_CLOSE, "transport_close", "transport close", 0) \
@@ -57,6 +59,7 @@ struct eio_session;
     X(EIO_CLOSE_PARSE_ERROR, "parse_error", "parse error", 1)             \
     X(EIO_CLOSE_PAYLOAD_TOO_BIG, "payload_too_big", "transport error", 1) \
     X(EIO_CLOSE_OVERFLOW, "overflow", "transport error", 1)               \
+    X(EIO_CLOSE_TOO_SLOW, "too_slow", "transport error", 1)               \
     X(EIO_CLOSE_FORCED, "forced_close", "forced close", 1)                \
     X(EIO_CLOSE_CONNECT_TIMEOUT, "connect_timeout", "forced close", 1)    \
     X(EIO_CLOSE_SERVER, "server_close", "forced server close", 0)         \
@@ -84,8 +87,15 @@ struct eio_config {
     size_t max_payload_bytes; /* 1000000: a POST body, a WebSocket message; announced at opening */
     size_t max_queued_bytes;  /* 1 MiB; while so much waits for a client, a further packet ends its
                                  session with EIO_CLOSE_OVERFLOW */
-    bool polling, websocket;  /* transports offered */
-    bool upgrades;            /* announced in the open packet (a hint only) */
+    /* 512 KiB and 20000: from when a further packet finds so much until less waits, at most so
+     * long; then EIO_CLOSE_TOO_SLOW. 0 bytes: no such limit. */
+    size_t soft_queued_bytes;
+    int64_t soft_queued_ms;
+    /* 1000 and 10000000: what a client may send, on the average, with bursts of two seconds' worth;
+     * above, it is held back. Answers to pings do not count. 0: no such limit. At most 10^9. */
+    int64_t max_packets_per_second, max_per_second_bytes;
+    bool polling, websocket; /* transports offered */
+    bool upgrades;           /* announced in the open packet (a hint only) */
 };
 
 /* What the first request of a session said; kept for the application (Node's socket.handshake).
@@ -128,11 +138,30 @@ struct eio_events {
     void (*on_upgrade)(void *user, struct eio_session *session);
 };
 
+/* ---- limits that were reached: symbol, label for metrics ---- */
+#define EIO_LIMITS(X)                              \
+    X(EIO_LIMIT_QUEUED, "queued_bytes")            \
+    X(EIO_LIMIT_QUEUED_SOFT, "soft_queued_bytes")  \
+    X(EIO_LIMIT_VOLATILE, "volatile")              \
+    X(EIO_LIMIT_PAYLOAD, "payload_bytes")          \
+    X(EIO_LIMIT_PACKET_RATE, "packets_per_second") \
+    X(EIO_LIMIT_BYTE_RATE, "per_second_bytes")
+
+enum eio_limit {
+#define X(symbol, label) symbol,
+    EIO_LIMITS(X)
+#undef X
+        EIO_LIMIT_COUNT
+};
+const char *eio_limit_label(enum eio_limit limit);
+
 /* ---- counters the engine keeps; read by whoever renders metrics ---- */
 #define EIO_COUNT_BINARY 7
 #define EIO_COUNT_TYPES 8
 struct eio_counters {
     uint64_t opened, closed[EIO_CLOSE_REASON_COUNT];
+    uint64_t limits[EIO_LIMIT_COUNT]; /* sessions ended, bodies refused, volatile packets
+                                         dropped; of rates: times held back */
     /* By type as its digit says; messages of bytes are counted apart, at EIO_COUNT_BINARY. */
     uint64_t packets_in[EIO_COUNT_TYPES], packets_out[EIO_COUNT_TYPES];
     uint64_t bytes_in, bytes_out, upgrades, upgrades_failed;
@@ -160,7 +189,8 @@ bool eio_engine_is_leaving(const struct eio_engine *engine);
 /* The next instant at which eio_engine_advance() has something to do; INT64_MAX when never.
  * O(1). */
 int64_t eio_engine_deadline(const struct eio_engine *engine);
-/* Runs what is due: pings, ping timeouts, upgrade timeouts, close waits. */
+/* Runs what is due: pings, ping timeouts, upgrade timeouts, close waits, sessions that were held
+ * back, ends of those that read too slowly. */
 void eio_engine_advance(struct eio_engine *engine, int64_t now_ms);
 /* Gives the on_close of sessions that overflowed, then frees the sessions that ended; call at the
  * end of a turn, never from inside an event. */
@@ -174,7 +204,8 @@ void eio_engine_each(struct eio_engine *engine,
 
 /* ---- upper half: what Socket.IO and the application do with a session ---- */
 
-/* Queues one packet, however large; holds the frame. When max_queued_bytes wait already the session
+/* Queues one packet, however large; holds the frame. What waits is counted with what each frame
+ * costs besides its bytes (frame_cost_bytes()). When max_queued_bytes wait already the session
  * ends with EIO_CLOSE_OVERFLOW: its carriers are closed and its queue is dropped at once, on_close
  * comes in the next eio_engine_advance() or eio_engine_reap(). `volatile_` frames are dropped when
  * the transport cannot take them right now: polling without an open GET, bytes still queued or
@@ -187,9 +218,12 @@ bool eio_session_send_set(struct eio_session *session, struct frame_set *set, bo
  * within close_wait_ms. on_close comes at once (inside the call). Idempotent. */
 void eio_session_close(struct eio_session *session, enum eio_close_reason reason, int64_t now_ms);
 /* Stops (true) or restarts reading from the client: bounds what waits behind a pending decision.
- * Pongs are not read either while paused, so its ping timeout is suspended. Messages already
- * received may still arrive: what a WebSocket had read, and one POST body, whose answer then waits
- * for the restart (so that the client sends no further one). */
+ * Pongs are not read either while paused, so its ping timeout is suspended. What a WebSocket had
+ * read already may still arrive. Of a POST body the rest is kept and given in the
+ * eio_engine_advance() after the restart; its answer waits until then (so that the client sends no
+ * further one), and it is given at once only to a client that moves to a WebSocket without waiting
+ * for that answer. The engine itself pauses a session that is above its rates; it reads on when
+ * neither wants a pause. */
 void eio_session_pause(struct eio_session *session, bool paused, int64_t now_ms);
 /* One pointer for the upper neighbour. */
 void eio_session_set_user(struct eio_session *session, void *user);

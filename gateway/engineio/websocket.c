@@ -114,7 +114,11 @@ void eio_ws_lost(struct eio_ws *ws, bool clean, int64_t now_ms)
 
 void eio_ws_too_big(struct eio_ws *ws, int64_t now_ms)
 {
+    struct eio_session *session = eio_carrier_session(&ws->carrier);
+
     (void)now_ms;
+    if (session != NULL)
+        session->engine->counters.limits[EIO_LIMIT_PAYLOAD]++;
     leave(ws, EIO_CLOSE_PAYLOAD_TOO_BIG);
 }
 
@@ -166,18 +170,28 @@ static bool is_probe(const struct eio_packet *packet)
            memcmp(packet->data, probe, sizeof(probe) - 1) == 0;
 }
 
+/* One probe is free; who goes on probing pays, and in the end with the WebSocket. */
+static bool may_probe_again(struct eio_session *session, const struct eio_ws *ws, int64_t now_ms)
+{
+    eio_flow_charge(session, 0, now_ms);
+    return ws->pongs_owed < UINT8_MAX && (session->pauses & EIO_PAUSE_RATE) == 0;
+}
+
 static void probe_receives(struct eio_session *session, struct eio_ws *ws,
                            const struct eio_packet *packet, int64_t now_ms)
 {
     eio_count_in(session->engine, packet);
-    if (is_probe(packet) && ws->pongs_owed < UINT8_MAX) {
+    if (is_probe(packet) && (ws->state == EIO_WS_NEW || may_probe_again(session, ws, now_ms))) {
         ws->state = EIO_WS_PROBED;
         ws->pongs_owed++;
         eio_carrier_wake(&ws->carrier);
         if (session->queue == NULL)
             eio_session_drop_get(session, EIO_GET_NOOP);
     } else if (packet->type == EIO_PACKET_UPGRADE && ws->state == EIO_WS_PROBED) {
-        take_over(session, now_ms);
+        /* Whoever did not wait for the answer to his POST still gets his packets in order. */
+        eio_post_continue(session, true, now_ms);
+        if (ws == session->probe)
+            take_over(session, now_ms);
     } else {
         eio_ws_drop_probe(session);
     }
@@ -259,6 +273,8 @@ void eio_ws_buffered(struct eio_ws *ws, size_t bytes_in_network)
 {
     struct eio_session *session = eio_carrier_session(&ws->carrier);
 
-    if (session != NULL && ws == session->ws)
-        session->buffered_bytes = bytes_in_network;
+    if (session == NULL || ws != session->ws)
+        return;
+    session->buffered_bytes = bytes_in_network;
+    eio_session_sent(session);
 }

@@ -106,6 +106,13 @@ static void take_get(struct client *client)
     buf_fini(&body);
 }
 
+/* Nothing that the client uttered is kept anywhere. */
+static void check_understood(struct client *client)
+{
+    if (client_is_alive(client))
+        CHECK(client->sim, client->understood == client->uttered);
+}
+
 static void take_post(struct client *client)
 {
     struct sim *sim = client->sim;
@@ -119,6 +126,8 @@ static void take_post(struct client *client)
         return;
     CHECK(sim, post->submitted || cut);
     CHECK(sim, cut || answer.status == 200 || answer.status == 413);
+    if (!cut && post->submitted)
+        check_understood(client);
     client->post = NULL;
     free(post);
 }
@@ -332,12 +341,6 @@ static void utter(struct client *client, struct buf *out)
     }
 }
 
-static void check_understood(struct client *client)
-{
-    if (client_is_alive(client))
-        CHECK(client->sim, client->understood == client->uttered);
-}
-
 void client_submits(struct client *client)
 {
     struct sim *sim = client->sim;
@@ -359,7 +362,6 @@ void client_submits(struct client *client)
     }
     eio_post_submit(&client->post->post, buf_text(&body), body.len, sim->now_ms);
     buf_fini(&body);
-    check_understood(client);
 }
 
 void client_upgrades(struct client *client)

@@ -36,7 +36,7 @@ static void test_get_waits_for_data(void **state)
     assert_true(world_send(session, "a"));
     assert_true(world_send_binary(session, "\1\2\3\4", 4));
     assert_true(world_send(session, "b"));
-    assert_int_equal(eio_session_queued_bytes(session), 3 * 2 + 2 + 4 + 2);
+    assert_int_equal(eio_session_queued_bytes(session), 3 * (FRAME_OVERHEAD_BYTES + 2) + 2 + 4 + 2);
     world_get_gives(&get, 200,
                     "4a\x1e"
                     "bAQIDBA==\x1e"

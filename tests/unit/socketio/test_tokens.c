@@ -416,28 +416,69 @@ static void test_pause_by_attachments(void **state)
     free(large);
 }
 
+/* A text of 9000 bytes, which is more than the bounded application lets wait. */
+#define LONG_BYTES 9000
+static void make_long(char packet[LONG_BYTES + 1], char last)
+{
+    memset(packet, 'x', LONG_BYTES);
+    memcpy(packet, "42[\"note\",\"", 11);
+    packet[LONG_BYTES - 3] = last;
+    memcpy(packet + LONG_BYTES - 2, "\"]", 3);
+}
+
+static void bounded(struct app *app)
+{
+    struct harness_config config = {
+        .server = {.max_waiting_bytes = 1000, .max_packet_bytes = 20000}};
+    harness_init(&app->h, &config);
+    app_namespace(app, "/");
+}
+
+/* Of one body with many packets only as much is read as may wait; the rest comes later. */
+static void test_bound_inside_a_body(void **state)
+{
+    (void)state;
+    struct app app = {.count = 0};
+    bounded(&app);
+    struct peer *peer = peer_open_polling(&app.h);
+    peer_join(peer, "/", "");
+    peer_send(peer, "42[\"later\",1]");
+    char body[3 * (LONG_BYTES + 1) + 1] = "";
+    for (int i = 0; i < 3; i++) {
+        make_long(body + i * (LONG_BYTES + 1), (char)('a' + i));
+        if (i < 2)
+            memcpy(body + i * (LONG_BYTES + 1) + LONG_BYTES, "\x1e", 2);
+    }
+    peer_send(peer, body);
+    assert_true(peer->post_open);
+    assert_int_equal(eio_engine_counters(app.h.engine)->packets_in[4], 3);
+    harness_told(&app.h, "later:1");
+    answer(&app, 0);
+    assert_true(peer->post_open);
+    harness_pass(&app.h, 1);
+    assert_false(peer->post_open);
+    assert_int_equal(app.h.told.len, 3 * (LONG_BYTES - 13) + 2);
+    assert_int_equal(buf_text(&app.h.told)[LONG_BYTES - 14], 'a');
+    assert_int_equal(buf_text(&app.h.told)[3 * (LONG_BYTES - 13) + 1], 'c');
+    assert_int_equal(server_counters(app.h.server)->limits[SERVER_LIMIT_WAITING], 0);
+    buf_reset(&app.h.told);
+    peer_quiet(peer);
+    harness_fini(&app.h);
+}
+
+/* What a WebSocket had read already comes nevertheless: there is an end to that, too. */
 static void test_hard_bound(void **state)
 {
     (void)state;
     struct app app = {.count = 0};
-    struct harness_config config = {
-        .server = {.max_waiting_bytes = 1000, .max_packet_bytes = 20000}};
-    harness_init(&app.h, &config);
-    app_namespace(&app, "/");
-    struct peer *peer = peer_open_polling(&app.h);
-    peer_join(peer, "/", "");
+    bounded(&app);
+    struct peer *peer = peer_connect(&app.h, "/");
     peer_send(peer, "42[\"later\",1]");
-    /* One body with many packets is read whole, however little is wanted. */
-    char body[3 * 9000 + 3];
-    for (int i = 0; i < 3; i++) {
-        char *packet = body + i * 9001;
-        memset(packet, 'x', 9000);
-        memcpy(packet, "42[\"note\",\"", 11);
-        memcpy(packet + 8998, "\"]\x1e", 3);
-    }
-    body[sizeof(body) - 1 - 3] = '\0';
-    memcpy(body + 2 * 9001 + 8997, "\"]", 3);
-    peer_send(peer, body);
+    char packet[LONG_BYTES + 1];
+    make_long(packet, 'a');
+    for (int i = 0; i < 3; i++)
+        eio_ws_receive(&peer->ws, FRAME_TEXT, packet, LONG_BYTES, app.h.now_ms);
+    harness_turn(&app.h);
     assert_true(peer->closed);
     assert_int_equal(server_counters(app.h.server)->limits[SERVER_LIMIT_WAITING], 1);
     peer_drop_inbox(peer);
@@ -467,6 +508,7 @@ int main(void)
         TEST(test_pause),
         TEST(test_pause_polling),
         TEST(test_pause_by_attachments),
+        cmocka_unit_test(test_bound_inside_a_body),
         cmocka_unit_test(test_hard_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

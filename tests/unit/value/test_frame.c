@@ -20,7 +20,7 @@ static void test_text(void **state)
                         "42[\"hi\"]",
                         10);
     assert_int_equal(length, 10);
-    assert_int_equal(frame_cost_bytes(frame), 10);
+    assert_int_equal(frame_cost_bytes(frame), FRAME_OVERHEAD_BYTES + 10);
     assert_ptr_equal(frame_polling(frame, &length), frame_payload(frame, &length));
     assert_int_equal(length, 8);
     assert_ptr_equal(frame_hold(frame), frame);
