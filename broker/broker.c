@@ -135,9 +135,28 @@ static void last_in_room(void *user, struct room *room)
         nsp->broker->ops->room_last(nsp, room);
 }
 
+static void joined_room(void *user, struct broker_member *member, const struct room *room)
+{
+    const struct broker *broker = ((struct broker_namespace *)user)->broker;
+    const struct text name = room_text(room);
+
+    if (broker->events->joined != NULL)
+        broker->events->joined(broker->user, member, &name);
+}
+
+static void left_room(void *user, struct broker_member *member, const struct room *room)
+{
+    const struct broker *broker = ((struct broker_namespace *)user)->broker;
+    const struct text name = room_text(room);
+
+    if (broker->events->left != NULL)
+        broker->events->left(broker->user, member, &name);
+}
+
 struct broker_namespace *broker_namespace(struct broker *broker, const char *name)
 {
-    static const struct rooms_events events = {.first = first_in_room, .last = last_in_room};
+    static const struct rooms_events events = {
+        .first = first_in_room, .last = last_in_room, .joined = joined_room, .left = left_room};
     size_t name_bytes = strlen(name);
     struct broker_namespace *nsp = broker_namespace_find(broker, name, name_bytes);
 

@@ -81,6 +81,14 @@ struct broker_events {
     void (*state_changed)(void *user);
     /* Rooms of a member were changed by another node (socketsJoin, socketsLeave). May be NULL. */
     void (*rooms_changed)(void *user, struct broker_member *member);
+    /* A message without acknowledgements is about to go through the local members of an open
+     * namespace, which may have none; the order of these calls is the order that each member sees.
+     * The frames may be set here. May be NULL, as the next two. */
+    void (*delivering)(void *user, struct broker_namespace *nsp, struct message *message);
+    /* A member came into a room, or went out of it (also by broker_remove()), whoever wished it;
+     * not told of its private one. Must not change rooms. */
+    void (*joined)(void *user, struct broker_member *member, const struct text *room);
+    void (*left)(void *user, struct broker_member *member, const struct text *room);
 };
 
 void broker_answer_ack(struct broker *broker, struct broker_reply reply,

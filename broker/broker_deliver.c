@@ -39,6 +39,8 @@ static void run_plain(struct broker *broker, struct message *message)
     if (nsp == NULL)
         return;
     broker->holds++;
+    if (broker->events->delivering != NULL)
+        broker->events->delivering(broker->user, nsp, message);
     rooms_fan_out(&nsp->rooms, message, broker->events->deliver, broker->user);
     broker->holds--;
 }

@@ -88,6 +88,8 @@ static struct room *link_member(struct rooms *rooms, struct broker_member *membe
     member->room_count++;
     if (++room->member_count == 1 && rooms->events != NULL)
         rooms->events->first(rooms->user, room);
+    if (rooms->events != NULL && rooms->events->joined != NULL && room->owner != member)
+        rooms->events->joined(rooms->user, member, room);
     return room;
 }
 
@@ -95,6 +97,8 @@ static void unlink_member(struct rooms *rooms, struct room_link *link)
 {
     struct room *room = link->room;
 
+    if (rooms->events != NULL && rooms->events->left != NULL && room->owner != link->member)
+        rooms->events->left(rooms->user, link->member, room);
     cursors_skip(rooms, &link->in_room);
     list_del(&link->in_room);
     list_del(&link->of_member);

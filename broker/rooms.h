@@ -47,6 +47,10 @@ struct rooms_events {
     void (*first)(void *user, struct room *room);
     /* The room has lost its last member and is freed after the call. Must not change the index. */
     void (*last)(void *user, struct room *room);
+    /* A member was linked to a room that is not its private one, or is going to be unlinked. Must
+     * not change the index. Both may be NULL. */
+    void (*joined)(void *user, struct broker_member *member, const struct room *room);
+    void (*left)(void *user, struct broker_member *member, const struct room *room);
 };
 
 /* Embedded in the namespace. Fields are private to rooms.c but for the counts. */

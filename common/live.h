@@ -30,6 +30,7 @@
     X(MESSAGE, "message")       \
     X(ROOM, "room")             \
     X(NAME, "name")             \
+    X(RECOVERY, "recovery")     \
     X(REDIS_CALL, "redis_call") \
     X(BROKER, "broker")
 

@@ -34,6 +34,9 @@ static const char *check_all(const void *values)
                "visitor: name the origins";
     if (opt->drain_delay_ms >= opt->drain_timeout_ms && opt->drain_timeout_ms != 0)
         return "--drain-delay-ms is not below --drain-timeout-ms";
+    if (opt->recovery_ms != 0 && opt->redis[0] != '\0')
+        return "--recovery-ms cannot go together with --redis: what was missed is kept in this "
+               "process, and a client may come back to another";
     return NULL;
 }
 

@@ -77,8 +77,13 @@ static size_t max_packet_bytes(const struct options *options)
 
 static void make_server(struct gateway *gateway)
 {
-    struct server_config config = {.connect_timeout_ms = gateway->options.connect_timeout_ms,
-                                   .max_packet_bytes = max_packet_bytes(&gateway->options)};
+    struct server_config config = {
+        .connect_timeout_ms = gateway->options.connect_timeout_ms,
+        .max_packet_bytes = max_packet_bytes(&gateway->options),
+        .recovery_ms = gateway->options.recovery_ms,
+        .recovery_bytes = (size_t)gateway->options.recovery_bytes,
+        .max_replay_bytes = (size_t)gateway->options.max_queued_bytes / 2,
+        .recovery_skips_middleware = gateway->options.recovery_skips_middleware};
     struct server_clock clock = {.now_ms = turn_now_ms, .wall_ms = turn_wall_ms, .user = gateway};
     gateway->server = server_new(&config, &clock, &gateway->rng);
 }

@@ -103,6 +103,11 @@ static void collect_server(struct gateway *gateway)
     metrics_set(m, METRIC_EVENTS_IN, (int64_t)c->events_in);
     metrics_set(m, METRIC_BAD_PACKETS, (int64_t)c->bad_packets);
     metrics_set(m, METRIC_DELIVERIES, (int64_t)c->deliveries);
+    for (uint32_t i = 0; i < SERVER_RECOVERIES; i++)
+        metrics_set_label(m, METRIC_RECOVERIES, i, (int64_t)c->recoveries[i]);
+    metrics_set_label(m, METRIC_RECOVERY_EVICTED, 0, (int64_t)c->recovery_packets_evicted);
+    metrics_set_label(m, METRIC_RECOVERY_EVICTED, 1, (int64_t)c->recovery_sessions_evicted);
+    metrics_set(m, METRIC_RECOVERY_BYTES, (int64_t)c->recovery_bytes_now);
     metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "volatile"),
                       (int64_t)c->volatile_drops);
     for (int i = 0; i < SERVER_LIMIT_COUNT; i++)

@@ -54,6 +54,8 @@ struct chat *chat_new(struct confab_server *server, const struct chat_config *co
     chat->server = server;
     chat->config = *config;
     chat->nsp = confab_of(server, config->nsp);
+    confab_recovery_off(chat->nsp); /* other pages take an event's arguments as they are told here
+                                     */
     chat->config.nsp = confab_namespace_name(chat->nsp);
     uint8_t epoch[5];
     confab_random(server, epoch, sizeof(epoch));

@@ -29,6 +29,8 @@ static bool send_event(struct confab_socket *socket, struct frame_set *frames, b
 bool sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
               const double *ack_id, bool volatile_)
 {
+    if (socket->session != NULL && ack_id == NULL && !volatile_)
+        return sio_recovery_emit(socket, event, args);
     struct sio_packet packet = sio_packet_for(socket->nsp, SIO_EVENT, args);
     packet.has_id = ack_id != NULL;
     packet.id = ack_id != NULL ? *ack_id : 0;
@@ -66,8 +68,12 @@ bool confab_emit_flags(struct confab_socket *socket, const char *event, struct c
     return emit_one(socket, event, args, (flags & CONFAB_VOLATILE) != 0);
 }
 
+/* With connection state recovery each receiver gets an offset of its own: then the event is kept.
+ */
 struct confab_packet {
     struct frame_set *frames;
+    char *event;
+    struct confab_value *args;
 };
 
 struct confab_packet *confab_packet_new(struct confab_namespace *nsp, const char *event,
@@ -78,8 +84,12 @@ struct confab_packet *confab_packet_new(struct confab_namespace *nsp, const char
         struct sio_packet packet = sio_packet_for(nsp, SIO_EVENT, args);
         struct frame_set *frames = sio_frames(nsp->server, &packet, event);
         if (frames != NULL) {
-            made = xmalloc(sizeof(*made));
+            made = xcalloc(1, sizeof(*made));
             made->frames = frames;
+        }
+        if (made != NULL && nsp->recovery != NULL) {
+            made->event = xstrdup(event);
+            made->args = confab_value_hold(args);
         }
     }
     confab_value_release(args);
@@ -91,14 +101,19 @@ void confab_packet_free(struct confab_packet **packet)
     if (*packet == NULL)
         return;
     frame_set_release((*packet)->frames);
+    confab_value_release((*packet)->args);
+    free((*packet)->event);
     free(*packet);
     *packet = NULL;
 }
 
 bool confab_emit_packet(struct confab_socket *socket, struct confab_packet *packet)
 {
-    return packet != NULL && sio_socket_is_open(socket) &&
-           send_event(socket, packet->frames, false);
+    if (packet == NULL || !sio_socket_is_open(socket))
+        return false;
+    if (socket->session != NULL && packet->event != NULL)
+        return sio_recovery_emit(socket, packet->event, packet->args);
+    return send_event(socket, packet->frames, false);
 }
 
 /* ---- to many ---- */

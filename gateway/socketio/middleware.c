@@ -13,8 +13,9 @@
 void sio_middleware_run(struct confab_socket *socket)
 {
     const struct confab_namespace *nsp = socket->nsp;
+    bool is_known = socket->recovered && nsp->server->config.recovery_skips_middleware;
     while (socket->state == SIO_CONNECTING && !socket->blocked) {
-        if (socket->middleware_next == nsp->middleware_count) {
+        if (is_known || socket->middleware_next == nsp->middleware_count) {
             sio_socket_admit(socket);
             return;
         }

@@ -30,6 +30,8 @@ static struct confab_namespace *namespace_new(struct confab_server *server, cons
     htable_insert(&server->namespaces_by_name, &nsp->by_name, nsp->name, name_bytes);
     nsp->members = broker_namespace(server->broker, nsp->name);
     broker_namespace_set_user(nsp->members, nsp);
+    if (server->recovery != NULL)
+        nsp->recovery = server->recovery->ops->space_open(server->recovery, nsp->name);
     live_inc(LIVE_NAMESPACE);
     return nsp;
 }
@@ -67,6 +69,7 @@ void sio_namespace_free(struct confab_namespace *nsp)
 {
     free_handlers(&nsp->handlers);
     free_handlers(&nsp->server_handlers);
+    sio_recovery_close(nsp);
     if (nsp->roster != NULL)
         sio_roster_free(nsp->roster);
     free(nsp->middleware);

@@ -128,6 +128,28 @@ static void state_changed(void *user)
         server->broker_state_changed(server->broker_state_user);
 }
 
+/* ---- for connection state recovery ---- */
+
+static void delivering(void *user, struct broker_namespace *members, struct message *message)
+{
+    (void)user;
+    struct confab_namespace *nsp = broker_namespace_user(members);
+    if (nsp != NULL && nsp->recovery != NULL)
+        sio_recovery_delivering(nsp, message);
+}
+
+static void joined(void *user, struct broker_member *member, const struct text *room)
+{
+    (void)user;
+    sio_recovery_joined(sio_socket_of(member), room);
+}
+
+static void left(void *user, struct broker_member *member, const struct text *room)
+{
+    (void)user;
+    sio_recovery_left(sio_socket_of(member), room);
+}
+
 const struct broker_events *server_broker_events(void)
 {
     static const struct broker_events events = {.deliver = deliver,
@@ -135,6 +157,9 @@ const struct broker_events *server_broker_events(void)
                                                 .describe = describe,
                                                 .disconnect = disconnect,
                                                 .server_event = server_event,
-                                                .state_changed = state_changed};
+                                                .state_changed = state_changed,
+                                                .delivering = delivering,
+                                                .joined = joined,
+                                                .left = left};
     return &events;
 }

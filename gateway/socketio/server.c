@@ -28,7 +28,23 @@ static struct server_config with_defaults(const struct server_config *given)
         config.max_namespaces = 64;
     if (config.max_acks == 0)
         config.max_acks = 1000;
+    if (config.recovery_bytes == 0)
+        config.recovery_bytes = (size_t)16 << 20;
+    if (config.max_replay_bytes == 0)
+        config.max_replay_bytes = (size_t)512 << 10;
     return config;
+}
+
+static struct recovery_store *make_recovery(struct confab_server *server)
+{
+    const struct server_config *config = &server->config;
+    struct recovery_memory_config memory = {.window_ms = config->recovery_ms,
+                                            .packets_bytes = config->recovery_bytes,
+                                            .sessions_bytes = config->recovery_bytes,
+                                            .most_replay_bytes = config->max_replay_bytes};
+    if (config->recovery_store != NULL || config->recovery_ms <= 0)
+        return config->recovery_store;
+    return recovery_memory_new(&memory, server->rng);
 }
 
 struct confab_server *server_new(const struct server_config *config,
@@ -56,6 +72,7 @@ struct confab_server *server_new(const struct server_config *config,
     list_init(&server->dead_sockets);
     list_init(&server->dead_clients);
     buf_init(&server->scratch, server->config.max_encoded_bytes);
+    server->recovery = make_recovery(server);
     server->no_fields = confab_object();
     server->no_arguments = confab_array();
     live_inc(LIVE_GATEWAY);
@@ -123,6 +140,8 @@ void server_free(struct confab_server **server)
     sio_afters_drop(s);
     while (!list_empty(&s->namespaces))
         sio_namespace_free(LIST_FIRST(&s->namespaces, struct confab_namespace, link));
+    if (s->recovery != NULL)
+        s->recovery->ops->free(s->recovery);
     htable_fini(&s->namespaces_by_name);
     slots_fini(&s->sockets);
     slots_fini(&s->tokens);
@@ -185,6 +204,8 @@ void server_advance(struct confab_server *server)
     int64_t now_ms = sio_now_ms(server);
     run_timers(server, now_ms);
     run_connect_timeouts(server, now_ms);
+    if (server->recovery != NULL)
+        server->recovery->ops->advance(server->recovery, now_ms);
     sio_clients_drain(server);
     run_left_over(server);
     reap(server);
@@ -206,6 +227,8 @@ int64_t server_deadline(const struct confab_server *server)
     int64_t at_ms = earlier(timerq_next(&server->timers), timerfifo_next(&server->connects));
     if (server->broker != NULL)
         at_ms = earlier(at_ms, broker_deadline(server->broker));
+    if (server->recovery != NULL)
+        at_ms = earlier(at_ms, server->recovery->ops->deadline(server->recovery));
     return earlier(at_ms, sio_drain_deadline(server));
 }
 
@@ -242,8 +265,14 @@ size_t server_client_count(const struct confab_server *server)
     return server->client_count;
 }
 
-const struct server_counters *server_counters(const struct confab_server *server)
+const struct server_counters *server_counters(struct confab_server *server)
 {
+    if (server->recovery != NULL) {
+        const struct recovery_counters *kept = &server->recovery->counters;
+        server->counters.recovery_packets_evicted = kept->packets_evicted;
+        server->counters.recovery_sessions_evicted = kept->sessions_evicted;
+        server->counters.recovery_bytes_now = kept->bytes;
+    }
     return &server->counters;
 }
 

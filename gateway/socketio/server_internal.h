@@ -26,6 +26,7 @@
 #include "common/timerq.h"
 #include "gateway/engineio/session.h"
 #include "gateway/socketio/packet.h"
+#include "gateway/socketio/recovery_store.h"
 #include "gateway/socketio/slots.h"
 #include "gateway/socketio/wiring.h"
 #include <confab/server.h>
@@ -44,10 +45,11 @@ struct sio_timer {
 struct confab_server {
     struct server_config config;
     struct server_clock clock;
-    struct rng *rng;           /* borrowed */
-    struct eio_engine *engine; /* borrowed */
-    struct broker *broker;     /* borrowed; NULL before server_attach() and after server_stop() */
-    int64_t told_ms;           /* the instant the broker was told last */
+    struct rng *rng;                 /* borrowed */
+    struct eio_engine *engine;       /* borrowed */
+    struct recovery_store *recovery; /* NULL: no connection state recovery */
+    struct broker *broker; /* borrowed; NULL before server_attach() and after server_stop() */
+    int64_t told_ms;       /* the instant the broker was told last */
 
     struct htable namespaces_by_name;
     struct list namespaces;
@@ -138,6 +140,7 @@ struct confab_namespace {
     confab_disconnect_fn *on_disconnect;
     void *disconnect_user;
     struct confab_roster *roster;
+    struct recovery_space *recovery; /* NULL: no connection state recovery */
     uint64_t next_ack; /* ids of acknowledgements asked for are unique in the namespace */
     size_t size;       /* sockets that are connected */
     size_t name_bytes;
@@ -219,8 +222,9 @@ struct confab_socket {
     struct sio_waiting *waiting; /* the newest; its `next` is the oldest. NULL: nothing waits */
     struct sio_acks *acks;       /* owed by the client; NULL: none */
     struct sio_name *name;       /* claimed or held; NULL: none */
-    const char *reason;          /* why it closes; static */
-    uint64_t id_number;          /* of its handle */
+    struct recovery_session *session; /* owned; NULL: none */
+    const char *reason;               /* why it closes; static */
+    uint64_t id_number;               /* of its handle */
     char id[SIO_ID_BYTES + 1];
     uint8_t state; /* enum sio_state */
     bool was_connected : 1;
@@ -230,6 +234,8 @@ struct confab_socket {
     bool thrown_out : 1; /* by this side */
     bool kicked : 1;     /* another node disconnects it; done at the end of the turn */
     bool kick_close : 1;
+    bool recovered : 1;
+    bool recoverable : 1; /* lost in a way that its client may come back from */
     uint16_t middleware_next;
     uint16_t acks_deferred; /* tokens of confab_defer_ack() */
 };
@@ -305,7 +311,8 @@ enum sio_token_kind {
     SIO_TOKEN_ACK,        /* it is not */
     SIO_TOKEN_MIDDLEWARE, /* the socket is blocked */
     SIO_TOKEN_FILTER,
-    SIO_TOKEN_SERVER_EVENT
+    SIO_TOKEN_SERVER_EVENT,
+    SIO_TOKEN_RECOVERY /* the socket is blocked; owed by the store of sessions */
 };
 
 struct sio_token {
@@ -418,6 +425,30 @@ bool sio_name_is_claiming(const struct confab_socket *socket);
 /* Answers a claim under way with UNAVAILABLE; what the broker answers later is undone. */
 void sio_name_abandon(struct confab_socket *socket);
 void sio_roster_free(struct confab_roster *roster);
+
+/* ---- recovery.c ---- */
+
+/* Looks up what a CONNECT says it was before; the socket may be blocked for it. */
+void sio_recovery_ask(struct confab_socket *socket);
+/* The lookup was not answered in time. */
+void sio_recovery_expired(struct confab_server *server, const struct sio_token *token);
+/* The socket is about to be let in: sends what it missed. False: it must not be, it closes. */
+bool sio_recovery_admit(struct confab_socket *socket);
+/* It is a member now: back into its rooms. */
+void sio_recovery_rejoin(struct confab_socket *socket);
+/* It ends: kept, or forgotten. */
+void sio_recovery_lost(struct confab_socket *socket);
+/* From this reason of a session's end a client may come back. */
+bool sio_recovery_is_for(const char *reason);
+/* As sio_emit(), for what is neither volatile nor asks for an acknowledgement. The name stands in
+ * front of the items of `args`. */
+bool sio_recovery_emit(struct confab_socket *socket, const char *event,
+                       const struct confab_value *args);
+/* For the broker's events. */
+void sio_recovery_delivering(struct confab_namespace *nsp, struct message *message);
+void sio_recovery_joined(struct confab_socket *socket, const struct text *room);
+void sio_recovery_left(struct confab_socket *socket, const struct text *room);
+void sio_recovery_close(struct confab_namespace *nsp);
 
 /* ---- timers.c ---- */
 

@@ -90,6 +90,7 @@ void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
     draw_id(server, socket->id);
     socket->id_number = slots_add(&server->sockets, socket);
     live_inc(LIVE_SOCKET);
+    sio_recovery_ask(socket);
     sio_socket_run(socket);
 }
 
@@ -98,6 +99,8 @@ static void answer_connect(struct confab_socket *socket)
     struct confab_value *sid = confab_string_n(socket->id, SIO_ID_BYTES);
     struct sio_packet packet =
         sio_packet_for(socket->nsp, SIO_CONNECT, confab_set(confab_object(), "sid", sid));
+    if (socket->session != NULL)
+        confab_set(packet.data, "pid", confab_string(socket->session->pid));
     sio_client_send_packet(socket->client, &packet);
     confab_value_release(packet.data);
 }
@@ -105,6 +108,8 @@ static void answer_connect(struct confab_socket *socket)
 void sio_socket_admit(struct confab_socket *socket)
 {
     struct confab_namespace *nsp = socket->nsp;
+    if (!sio_recovery_admit(socket))
+        return;
     socket->state = SIO_CONNECTED;
     socket->was_connected = true;
     nsp->size++;
@@ -112,6 +117,7 @@ void sio_socket_admit(struct confab_socket *socket)
     nsp->server->counters.connects++;
     answer_connect(socket);
     broker_add(nsp->members, &socket->member, socket->id);
+    sio_recovery_rejoin(socket);
     sio_client_joined(socket->client);
     if (nsp->on_connect != NULL)
         nsp->on_connect(socket, nsp->connect_user);
@@ -136,6 +142,7 @@ static void end(struct confab_socket *socket)
     struct confab_namespace *nsp = socket->nsp;
     struct confab_server *server = nsp->server;
     socket->state = SIO_ENDING;
+    sio_recovery_lost(socket);
     if (socket->was_connected) {
         nsp->size--;
         server->counters.sockets_now--;
@@ -163,6 +170,7 @@ void sio_socket_close(struct confab_socket *socket, const char *reason, enum sio
     socket->state = SIO_CLOSING;
     socket->reason = reason;
     socket->own_end = how == SIO_END_CLIENT;
+    socket->recoverable = how == SIO_END_LOST && sio_recovery_is_for(reason);
     list_del(&socket->link);
     if (was_connecting)
         socket->blocked = false; /* whatever middleware decides, it is void */

@@ -15,6 +15,8 @@ static void expire(struct confab_server *server, struct sio_token *token)
     server->counters.tokens_expired++;
     if (spent.kind == SIO_TOKEN_MIDDLEWARE || spent.kind == SIO_TOKEN_FILTER)
         sio_middleware_expired(server, &spent);
+    else if (spent.kind == SIO_TOKEN_RECOVERY)
+        sio_recovery_expired(server, &spent);
     else
         sio_event_expired(server, &spent);
 }

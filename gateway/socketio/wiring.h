@@ -30,6 +30,7 @@ struct confab_server;
 struct eio_engine;
 struct eio_events;
 struct eio_handshake;
+struct recovery_store;
 struct rng;
 
 /* ---- life ---- */
@@ -44,6 +45,13 @@ struct server_config {
     size_t max_encoded_bytes;   /* text of an emit, whoever's; larger ones are dropped (64 MiB) */
     unsigned max_namespaces;    /* joined by one client at a time (64) */
     unsigned max_acks;          /* acknowledgements one socket owes (1000) */
+
+    /* Connection state recovery; not with a broker of several nodes. */
+    int64_t recovery_ms;     /* how long a lost socket can come back (never) */
+    size_t recovery_bytes;   /* of packets kept for that, and once more of sockets (16 MiB) */
+    size_t max_replay_bytes; /* sent to one that comes back, else it is not recovered (512 KiB) */
+    bool recovery_skips_middleware;        /* what comes back need not pass it again */
+    struct recovery_store *recovery_store; /* in place of the memory of this process; taken */
 };
 
 /* `user` is borrowed for the server's life. */
@@ -127,6 +135,10 @@ enum server_limit {
 };
 const char *server_limit_label(enum server_limit limit);
 
+/* What came of a CONNECT that asked for its state, in the order of enum recovery_answer, and the
+ * lookup that took too long. */
+#define SERVER_RECOVERIES 6
+
 struct server_counters {
     uint64_t sockets_now;    /* connected to a namespace */
     uint64_t connects;       /* CONNECTs that were accepted */
@@ -140,8 +152,12 @@ struct server_counters {
     uint64_t tokens_expired; /* … that never came */
     uint64_t acks_timed_out; /* of emits with a timeout */
     uint64_t limits[SERVER_LIMIT_COUNT];
+    uint64_t recoveries[SERVER_RECOVERIES];
+    uint64_t recovery_packets_evicted; /* for want of room, not of time */
+    uint64_t recovery_sessions_evicted;
+    uint64_t recovery_bytes_now;
 };
-const struct server_counters *server_counters(const struct confab_server *server);
+const struct server_counters *server_counters(struct confab_server *server);
 
 /* Called when the broker's state changed (ready, degraded). One at a time; NULL: nobody. */
 void server_on_broker_state(struct confab_server *server, void (*changed)(void *user), void *user);

@@ -142,6 +142,13 @@ const struct confab_value *confab_socket_auth(const struct confab_socket *socket
 /* "polling" or "websocket", now. */
 const char *confab_socket_transport(const struct confab_socket *socket);
 
+/* Its client came back within --recovery-ms: it has the id, the rooms and the data of before, and
+ * was sent what it missed; what confab_set_user() had is gone. Known to middleware already. */
+bool confab_socket_recovered(const struct confab_socket *socket);
+/* Not for this namespace, whatever the gateway's options say: its events then have no offset behind
+ * their arguments. Before its first socket. */
+void confab_recovery_off(struct confab_namespace *nsp);
+
 /* What other nodes see as socket.data in fetchSockets. An object; taken. Never NULL when read;
  * borrowed. */
 void confab_set_data(struct confab_socket *socket, struct confab_value *data);

@@ -112,6 +112,8 @@ void peer_send_all(struct peer *peer, ...) __attribute__((sentinel));
 /* The next frame is this text; `*` in it stands for anything. */
 void peer_expect(struct peer *peer, const char *pattern);
 void peer_expect_binary(struct peer *peer, const void *bytes, size_t length_bytes);
+/* The next frame, with a NUL behind it; NULL: none. The caller frees it. */
+char *peer_take(struct peer *peer);
 /* Nothing has arrived, and the session is open. */
 void peer_quiet(struct peer *peer);
 /* Nothing more has arrived, and the server closed the session. */

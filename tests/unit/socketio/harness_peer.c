@@ -387,6 +387,16 @@ void peer_expect_binary(struct peer *peer, const void *bytes, size_t length_byte
     letter_free(letter);
 }
 
+char *peer_take(struct peer *peer)
+{
+    struct letter *letter = letter_first(&peer->inbox);
+    if (letter == NULL)
+        return NULL;
+    char *bytes = xmemdup0(letter->bytes, letter->length);
+    letter_free(letter);
+    return bytes;
+}
+
 static void expect_empty(struct peer *peer)
 {
     struct letter *letter = letter_first(&peer->inbox);
