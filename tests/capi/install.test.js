@@ -100,3 +100,12 @@ test('a program elsewhere serves the client bundles that came with the library',
   await answer.text();
   await gateway.stop();
 });
+
+test('a larger application: what the tests of socket.io-client want to meet', async () => {
+  cpSync(join(root, 'tests/tools/clientsuite.c'), join(work, 'clientsuite.c'));
+  const gateway = await start(compile(join(work, 'clientsuite.c'), 'clientsuite'));
+  const socket = await connect(gateway.url);
+  assert.equal(await socket.emitWithAck('echo', 'as installed'), 'as installed');
+  closeAll(socket);
+  await gateway.stop();
+});
