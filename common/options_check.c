@@ -133,6 +133,13 @@ const char *option_check_token(const char *text)
     return "is not a name of letters, digits and -_.!#$%&'*+^`|~";
 }
 
+const char *option_check_transport(const char *text)
+{
+    if (strcmp(text, "polling") == 0 || strcmp(text, "websocket") == 0)
+        return NULL;
+    return "is neither polling nor websocket";
+}
+
 const char *option_check_redis_url(const char *text)
 {
     struct redis_address address;

@@ -88,6 +88,15 @@ static void make_server(struct gateway *gateway)
     gateway->server = server_new(&config, &clock, &gateway->rng);
 }
 
+static bool offers(const struct options *o, const char *transport)
+{
+    for (size_t i = 0; i < o->transports.count; i++) {
+        if (strcmp(o->transports.items[i], transport) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void make_engine(struct gateway *gateway)
 {
     const struct options *o = &gateway->options;
@@ -101,9 +110,9 @@ static void make_engine(struct gateway *gateway)
                                 .soft_queued_ms = o->soft_queued_ms,
                                 .max_packets_per_second = o->max_packets_per_second,
                                 .max_per_second_bytes = o->max_per_second_bytes,
-                                .polling = true,
-                                .websocket = true,
-                                .upgrades = true};
+                                .polling = offers(o, "polling"),
+                                .websocket = offers(o, "websocket"),
+                                .upgrades = o->upgrades};
     if (gateway->raw != NULL)
         gateway->engine = eio_engine_new(&config, raw_mux_events(), gateway);
     else

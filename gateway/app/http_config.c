@@ -15,6 +15,7 @@ void gateway_configure_http(const struct options *o, struct net_config *config)
                                             .exposed_headers = names_of(&o->cors_exposed_headers),
                                             .credentials = o->cors_credentials,
                                             .max_age_s = o->cors_max_age};
+    config->max_header_bytes = (size_t)o->max_header_bytes;
     if (o->http_compression)
         config->compression.from_bytes = (size_t)o->http_compression_threshold;
 }

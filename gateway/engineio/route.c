@@ -41,8 +41,8 @@ static struct eio_session *find(const struct eio_engine *engine, const char *sid
 static enum eio_route upgrade_route(const struct eio_session *session,
                                     enum eio_query_transport transport)
 {
-    if (transport == EIO_QUERY_TRANSPORT_WEBSOCKET && session->state == EIO_OPEN &&
-        session->transport == EIO_POLLING && session->probe == NULL)
+    if (transport == EIO_QUERY_TRANSPORT_WEBSOCKET && session->engine->config.upgrades &&
+        session->state == EIO_OPEN && session->transport == EIO_POLLING && session->probe == NULL)
         return EIO_ROUTE_UPGRADE;
     return EIO_ROUTE_WS_REFUSE;
 }

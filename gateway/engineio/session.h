@@ -95,7 +95,8 @@ struct eio_config {
      * above, it is held back. Answers to pings do not count. 0: no such limit. At most 10^9. */
     int64_t max_packets_per_second, max_per_second_bytes;
     bool polling, websocket; /* transports offered */
-    bool upgrades;           /* announced in the open packet (a hint only) */
+    bool upgrades;           /* announced in the open packet; without them a WebSocket for a polling
+                                session opens and is closed */
 };
 
 /* What the first request of a session said; kept for the application (Node's socket.handshake).

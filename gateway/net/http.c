@@ -12,9 +12,6 @@
 #include "gateway/net/internal.h"
 #include <confab/err.h>
 
-/* Bytes that may wait behind a request at work before reading stops. */
-#define WAITING_MAX_BYTES HTTP_HEAD_MAX_BYTES
-
 struct http *http_new(struct conn *conn, const struct address *peer)
 {
     struct http *http = xcalloc(1, sizeof(*http));
@@ -22,7 +19,7 @@ struct http *http_new(struct conn *conn, const struct address *peer)
     http->conn = conn;
     http->peer = *peer;
     http->is_proxied = address_list_has(&conn->net->proxies, peer);
-    buf_init(&http->in, WAITING_MAX_BYTES + NET_READ_BYTES);
+    buf_init(&http->in, conn->net->max_header_bytes + NET_READ_BYTES);
     buf_init(&http->body, conn->net->max_payload_bytes);
     buf_init(&http->out, SIZE_MAX / 2); /* one answer: bounded by who made it */
     return http;
@@ -59,7 +56,7 @@ static size_t read_head(struct http *http, char *bytes, size_t length)
 {
     struct conn *conn = http->conn;
     struct net *net = conn->net;
-    int head_bytes = http_head_find(bytes, length, &http->scanned);
+    int head_bytes = http_head_find(bytes, length, net->max_header_bytes, &http->scanned);
     int status;
 
     if (conn->timeout == NET_TIMEOUT_IDLE || conn->timeout == NET_TIMEOUT_NONE)
@@ -165,7 +162,7 @@ static void keep(struct conn *conn, struct buf *source, const char *bytes, size_
 static void stop_reading_when_full(struct conn *conn)
 {
     struct http *http = conn->http;
-    bool full = http->phase != HTTP_HEAD && http->in.len >= WAITING_MAX_BYTES;
+    bool full = http->phase != HTTP_HEAD && http->in.len >= conn->net->max_header_bytes;
 
     conn_want(conn, (short)((conn->wants & EV_WRITE) | (full ? 0 : EV_READ)));
 }

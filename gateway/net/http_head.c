@@ -58,9 +58,9 @@ bool http_list_has(const char *list, const char *token)
     return false;
 }
 
-int http_head_find(const char *bytes, size_t length_bytes, size_t *scanned)
+int http_head_find(const char *bytes, size_t length_bytes, size_t limit_bytes, size_t *scanned)
 {
-    size_t limit = length_bytes < HTTP_HEAD_MAX_BYTES ? length_bytes : HTTP_HEAD_MAX_BYTES;
+    size_t limit = length_bytes < limit_bytes ? length_bytes : limit_bytes;
     size_t at = *scanned;
 
     if (length_bytes > 0 && bytes[0] != '\r' && !is_token_char((unsigned char)bytes[0]))
@@ -78,7 +78,7 @@ int http_head_find(const char *bytes, size_t length_bytes, size_t *scanned)
             return (int)at;
     }
     *scanned = limit;
-    return length_bytes >= HTTP_HEAD_MAX_BYTES ? CONFAB_ELIMIT : CONFAB_EPARTIAL;
+    return length_bytes >= limit_bytes ? CONFAB_ELIMIT : CONFAB_EPARTIAL;
 }
 
 const char *http_head_get(const struct http_head *head, const char *name)

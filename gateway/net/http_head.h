@@ -4,8 +4,8 @@
  * Strict where leniency lets two parties read one stream differently: lines end in CRLF alone, no
  * folded lines, no blank before a colon, no control characters, one meaning for the length of the
  * body. What is refused closes the connection, so nothing behind it is ever read as a request.
- * Bounded by HTTP_HEAD_MAX_BYTES and HTTP_HEADERS_MAX. It judges the form of a request, not its
- * meaning.
+ * Bounded by the limit given to http_head_find() and HTTP_HEADERS_MAX. It judges the form of a
+ * request, not its meaning.
  *
  * Wire rules: RFC 9110, RFC 9112.
  */
@@ -18,7 +18,8 @@
 
 #include "gateway/engineio/session.h"
 
-#define HTTP_HEAD_MAX_BYTES 16384 /* request line and headers together; as Node */
+#define HTTP_HEAD_DEFAULT_BYTES 16384 /* request line and headers together; as Node */
+#define HTTP_HEAD_MAX_BYTES 65536     /* the most that may be allowed */
 #define HTTP_HEADERS_MAX 100
 
 struct http_head {
@@ -41,10 +42,10 @@ struct http_head {
  * Looks for the end of a head in `bytes`. *scanned remembers how far it was searched (0 at first):
  * each byte is looked at once, however small the pieces arrive. Returns the length of the head, its
  * last CRLF included, or CONFAB_EPARTIAL; CONFAB_ELIMIT when there is no end within
- * HTTP_HEAD_MAX_BYTES; CONFAB_EPARSE for what cannot become a head (a line that ends in LF alone, a
+ * limit_bytes; CONFAB_EPARSE for what cannot become a head (a line that ends in LF alone, a
  * first byte that begins no method), so that nobody waits for more of it.
  */
-int http_head_find(const char *bytes, size_t length_bytes, size_t *scanned);
+int http_head_find(const char *bytes, size_t length_bytes, size_t limit_bytes, size_t *scanned);
 
 /*
  * Reads a whole head as found by http_head_find(). Works in place: the strings of *head point into

@@ -30,6 +30,13 @@ static void find_client(struct net_request *request)
     address_format(&request->client, request->address);
 }
 
+/* Internet Explorer's guard against XSS took long polling answers for an attack. */
+static bool is_old_ie(const char *user_agent)
+{
+    return user_agent != NULL &&
+           (strstr(user_agent, ";MSIE") != NULL || strstr(user_agent, "Trident/") != NULL);
+}
+
 static void begin(struct http *http, const struct http_head *head)
 {
     http->phase = HTTP_WAIT;
@@ -42,6 +49,7 @@ static void begin(struct http *http, const struct http_head *head)
     http->admitted = false;
     http->denied = false;
     http->coding = (uint8_t)coding_negotiate(http_head_get(head, "accept-encoding"));
+    http->is_old_ie = is_old_ie(http_head_get(head, "user-agent"));
     http->close_reason = 0;
     memset(&http->chunked, 0, sizeof(http->chunked));
 }

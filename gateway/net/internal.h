@@ -82,6 +82,7 @@ struct net {
     char *node_line;       /* owned: "X-Node: tag\r\n", or NULL */
     char *keep_alive_line; /* owned */
     size_t max_payload_bytes;
+    size_t max_header_bytes; /* of a head; as much may wait behind a request at work */
     unsigned max_connections;
     struct origin_rules origins;
     struct cors cors;
@@ -180,6 +181,7 @@ struct http {
     bool admitted : 1;
     bool denied : 1;
     bool is_proxied : 1;  /* the peer is a trusted proxy */
+    bool is_old_ie : 1;   /* the browser wants to be told not to guard against XSS */
     uint8_t coding;       /* enum coding that the client takes */
     uint8_t close_reason; /* enum net_close_reason, when it ends after the answer */
 

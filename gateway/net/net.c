@@ -49,6 +49,10 @@ static int configure(struct net *net, const struct net_config *config)
     net->max_payload_bytes = (size_t)or_default((int64_t)config->max_payload_bytes, 1000000);
     if (net->max_payload_bytes > UINT32_MAX / 2)
         return CONFAB_EINVAL;
+    net->max_header_bytes =
+        (size_t)or_default((int64_t)config->max_header_bytes, HTTP_HEAD_DEFAULT_BYTES);
+    if (net->max_header_bytes > HTTP_HEAD_MAX_BYTES)
+        return CONFAB_EINVAL;
     net->compress_from_bytes = config->compression.from_bytes;
     net->max_connections = connection_limit(config->max_connections);
     net->timeouts_ms[NET_TIMEOUT_HEAD] = or_default(config->head_timeout_ms, 10000);

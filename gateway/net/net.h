@@ -71,6 +71,7 @@ struct net_config {
     size_t trusted_proxy_count;
     const struct net_files *files; /* looked at before the engine; may be NULL */
     size_t max_payload_bytes;      /* the engine's: one body, one WebSocket message. 1000000 */
+    size_t max_header_bytes;       /* 16384: of a request's head; at most 65536 */
     unsigned max_connections;      /* 0: as many as descriptors allow, some kept in reserve;
                                       NET_ADMIN is not held to it */
     int64_t head_timeout_ms;  /* 10000: from the first byte of a request to the end of its head */

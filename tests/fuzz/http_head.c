@@ -12,7 +12,7 @@ static int find_in_pieces(const char *bytes, size_t length, size_t piece)
     for (size_t given = 0; given < length && found == CONFAB_EPARTIAL;) {
         given = length - given < piece ? length : given + piece;
         char *exact = xmemdup(bytes, given);
-        found = http_head_find(exact, given, &scanned);
+        found = http_head_find(exact, given, HTTP_HEAD_DEFAULT_BYTES, &scanned);
         FUZZ_CHECK(found <= (int)given && scanned <= given);
         free(exact);
     }
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length_bytes)
         return 0;
     const char *text = (const char *)bytes + 1;
     size_t scanned = 0;
-    int found = http_head_find(text, length_bytes - 1, &scanned);
+    int found = http_head_find(text, length_bytes - 1, HTTP_HEAD_DEFAULT_BYTES, &scanned);
     FUZZ_CHECK(find_in_pieces(text, length_bytes - 1, 1u + bytes[0]) == found);
     if (found > 0) {
         FUZZ_CHECK(found >= 4 && memcmp(text + found - 4, "\r\n\r\n", 4) == 0);

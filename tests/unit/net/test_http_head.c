@@ -23,7 +23,7 @@ static int judge(struct http_head *head, char **memory, const char *text, size_t
     int found;
 
     *memory = xmemdup(text, length);
-    found = http_head_find(*memory, length, &scanned);
+    found = http_head_find(*memory, length, HTTP_HEAD_DEFAULT_BYTES, &scanned);
     if (found < 0)
         return found;
     assert_true((size_t)found <= length);
@@ -184,7 +184,7 @@ static void test_every_split(void **state)
     (void)state;
     for (size_t first = 0; first <= sizeof(text) - 1; first++) {
         size_t scanned = 0;
-        int found = http_head_find(text, first, &scanned);
+        int found = http_head_find(text, first, HTTP_HEAD_DEFAULT_BYTES, &scanned);
 
         if (first < head_bytes) {
             assert_int_equal(found, CONFAB_EPARTIAL);
@@ -192,21 +192,23 @@ static void test_every_split(void **state)
         } else {
             assert_int_equal(found, head_bytes);
         }
-        assert_int_equal(http_head_find(text, sizeof(text) - 1, &scanned), head_bytes);
+        assert_int_equal(http_head_find(text, sizeof(text) - 1, HTTP_HEAD_DEFAULT_BYTES, &scanned),
+                         head_bytes);
     }
     for (size_t scanned = 0, length = 1; length < head_bytes; length++)
-        assert_int_equal(http_head_find(text, length, &scanned), CONFAB_EPARTIAL);
+        assert_int_equal(http_head_find(text, length, HTTP_HEAD_DEFAULT_BYTES, &scanned),
+                         CONFAB_EPARTIAL);
 }
 
 static void test_limits(void **state)
 {
-    char *text = xmalloc(HTTP_HEAD_MAX_BYTES + 64);
+    char *text = xmalloc(HTTP_HEAD_DEFAULT_BYTES + 64);
     size_t at;
 
     (void)state;
     /* Exactly the limit, and one byte more. */
     for (int extra = 0; extra <= 1; extra++) {
-        size_t length = HTTP_HEAD_MAX_BYTES + (size_t)extra;
+        size_t length = HTTP_HEAD_DEFAULT_BYTES + (size_t)extra;
         struct http_head head;
         char *memory;
 
@@ -231,10 +233,11 @@ static void test_no_head_at_all(void **state)
     size_t scanned = 0;
 
     (void)state;
-    assert_int_equal(http_head_find("", 0, &scanned), CONFAB_EPARTIAL);
-    assert_int_equal(http_head_find("\x16\x03\x01", 3, &scanned), CONFAB_EPARSE);
-    assert_int_equal(http_head_find("\n", 1, &scanned), CONFAB_EPARSE);
-    assert_int_equal(http_head_find(" GET", 4, &scanned), CONFAB_EPARSE);
+    assert_int_equal(http_head_find("", 0, HTTP_HEAD_DEFAULT_BYTES, &scanned), CONFAB_EPARTIAL);
+    assert_int_equal(http_head_find("\x16\x03\x01", 3, HTTP_HEAD_DEFAULT_BYTES, &scanned),
+                     CONFAB_EPARSE);
+    assert_int_equal(http_head_find("\n", 1, HTTP_HEAD_DEFAULT_BYTES, &scanned), CONFAB_EPARSE);
+    assert_int_equal(http_head_find(" GET", 4, HTTP_HEAD_DEFAULT_BYTES, &scanned), CONFAB_EPARSE);
 }
 
 /* Damaged heads: whatever comes out, it keeps the promises of the header file. */
