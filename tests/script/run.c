@@ -53,6 +53,10 @@ static void tune(struct eio_config *engine, void *user)
     engine->close_wait_ms = setting(script, "close_wait_ms", engine->close_wait_ms);
     engine->max_queued_bytes =
         (size_t)setting(script, "max_queued_bytes", (int64_t)engine->max_queued_bytes);
+    engine->soft_queued_bytes = (size_t)setting(script, "soft_queued_bytes", 0);
+    engine->soft_queued_ms = setting(script, "soft_queued_ms", 20000);
+    engine->max_packets_per_second = setting(script, "max_packets_per_second", 0);
+    engine->max_per_second_bytes = setting(script, "max_per_second_bytes", 0);
     engine->max_payload_bytes =
         (size_t)setting(script, "max_payload_bytes", (int64_t)engine->max_payload_bytes);
     engine->polling = setting(script, "polling", 1) != 0;
@@ -61,6 +65,10 @@ static void tune(struct eio_config *engine, void *user)
 }
 
 static const char *const fields[] = {
+    "soft_queued_bytes",
+    "soft_queued_ms",
+    "max_packets_per_second",
+    "max_per_second_bytes",
     "ping_interval_ms",
     "ping_timeout_ms",
     "upgrade_timeout_ms",

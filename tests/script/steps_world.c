@@ -153,6 +153,10 @@ static int64_t labelled(const struct script *script, const char *what)
         if (strncmp(what, "closed.", 7) == 0 && strcmp(what + 7, eio_close_label(i)) == 0)
             return (int64_t)eio_engine_counters(script->world.h.engine)->closed[i];
     }
+    for (unsigned i = 0; i < EIO_LIMIT_COUNT; i++) {
+        if (strncmp(what, "limit.", 6) == 0 && strcmp(what + 6, eio_limit_label(i)) == 0)
+            return (int64_t)eio_engine_counters(script->world.h.engine)->limits[i];
+    }
     for (unsigned i = 0; i < SERVER_LIMIT_COUNT; i++) {
         if (strncmp(what, "limit.", 6) == 0 && strcmp(what + 6, server_limit_label(i)) == 0)
             return (int64_t)server_counters(script->world.h.server)->limits[i];

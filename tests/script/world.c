@@ -28,7 +28,7 @@ static void on_message(void *user, struct eio_session *session, enum frame_kind 
 {
     struct world *world = user;
     if (world->spy != NULL && world->spy->message != NULL)
-        world->spy->message(world->spy_user, session);
+        world->spy->message(world->spy_user, session, kind, bytes, length_bytes);
     server_engine_events()->on_message(world->h.server, session, kind, bytes, length_bytes);
 }
 

@@ -16,7 +16,8 @@
 /* What is to be seen where the floors meet, before it goes on. Each may be NULL. */
 struct world_spy {
     void (*opened)(void *user, struct eio_session *session);
-    void (*message)(void *user, struct eio_session *session);
+    void (*message)(void *user, struct eio_session *session, enum frame_kind kind,
+                    const char *bytes, size_t length_bytes);
     void (*closed)(void *user, struct eio_session *session, enum eio_close_reason reason);
 };
 
