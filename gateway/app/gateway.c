@@ -161,6 +161,8 @@ static int make_net(struct gateway *gateway)
         .files = gateway->files,
         .max_payload_bytes = (size_t)o->max_payload_bytes,
         .max_connections = (unsigned)o->max_connections,
+        .max_requests_per_second = (unsigned)o->max_requests_per_second,
+        .max_control_frames_per_second = (unsigned)o->max_control_frames_per_second,
     };
     gateway_configure_http(o, &config);
     int status = net_new(&gateway->net, &config, gateway->base, gateway->engine, &gateway->log,

@@ -87,6 +87,11 @@ static void collect_net(struct gateway *gateway)
     metrics_set(m, METRIC_TCP_ACCEPTED, (int64_t)c->accepted);
     metrics_set(m, METRIC_ACCEPT_PAUSES, (int64_t)c->accept_pauses);
     metrics_set(m, METRIC_ORIGINS_REFUSED, (int64_t)c->origins_refused);
+    metrics_set(m, METRIC_READS_DEFERRED, (int64_t)c->reads_deferred);
+    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "requests_per_second"),
+                      (int64_t)c->held_requests);
+    metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "control_frames_per_second"),
+                      (int64_t)c->held_frames);
     for (uint32_t i = 0; i < NET_CLOSE_REASON_COUNT; i++)
         metrics_set_label(m, METRIC_TCP_CLOSED, i, (int64_t)c->closed[i]);
     for (uint32_t i = 1; i < 6; i++)

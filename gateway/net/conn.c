@@ -35,21 +35,22 @@ static void on_event(evutil_socket_t fd, short events, void *user)
         else if (conn->state == CONN_WS)
             ws_writable(conn);
     }
-    if ((events & EV_READ) && (conn->wants & EV_READ)) {
-        if (conn->state == CONN_HTTP)
-            http_readable(conn);
-        else if (conn->state == CONN_WS)
-            ws_readable(conn);
-    }
+    if ((events & EV_READ) && (conn->wants & EV_READ))
+        fair_readable(conn);
 }
 
 void conn_want(struct conn *conn, short events)
 {
-    if (conn->state == CONN_DEAD || conn->wants == events)
+    if (conn->state == CONN_DEAD)
         return;
-    if (conn->wants != 0)
-        event_del(&conn->event);
     conn->wants = (uint8_t)events;
+    if (conn->resting)
+        events &= (short)~EV_READ;
+    if (conn->listens == events)
+        return;
+    if (conn->listens != 0)
+        event_del(&conn->event);
+    conn->listens = (uint8_t)events;
     if (events != 0) {
         event_assign(&conn->event, conn->net->base, conn->fd, (short)(events | EV_PERSIST),
                      on_event, conn);
@@ -72,6 +73,7 @@ void conn_new(struct net *net, int fd, enum net_role role, const struct address 
     list_init(&conn->link);
     list_init(&conn->dirty);
     timerfifo_entry_init(&conn->timer);
+    fair_init(conn);
     list_add_tail(&net->connections, &conn->link);
     conn->http = http_new(conn, peer);
     net->counters.connections_now++;
@@ -95,6 +97,7 @@ void conn_close(struct conn *conn, enum net_close_reason reason)
     }
     conn_want(conn, 0);
     conn_disarm(conn);
+    fair_fini(conn);
     conn->state = CONN_DEAD;
     if (state == CONN_HTTP) {
         close(conn->fd);

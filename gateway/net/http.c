@@ -73,6 +73,7 @@ static size_t read_head(struct http *http, char *bytes, size_t length)
     }
     http->scanned = 0;
     conn_disarm(conn);
+    fair_request(conn);
     status = http_head_parse(&net->head, bytes, (size_t)head_bytes);
     if (status != 0) {
         log_limited(net->log, &net->log_bad_request, net->now_ms, LOG_DEBUG, "bad_request",
@@ -127,9 +128,13 @@ static size_t read_requests(struct conn *conn, char *bytes, size_t length)
         struct http *http = conn->http;
         size_t n;
 
-        if (http->phase == HTTP_HEAD)
+        if (http->phase == HTTP_HEAD) {
+            if (!fair_may_go_on(conn)) {
+                conn->unread = true;
+                break;
+            }
             n = read_head(http, bytes + at, length - at);
-        else if (http->phase == HTTP_BODY)
+        } else if (http->phase == HTTP_BODY)
             n = http->is_chunked ? read_chunked_body(http, bytes + at, length - at)
                                  : read_plain_body(http, bytes + at, length - at);
         else
@@ -205,8 +210,10 @@ static void take_bytes(struct conn *conn, char *bytes, size_t length)
 
 void http_resume(struct conn *conn)
 {
-    if (conn->state == CONN_HTTP && conn->http->phase == HTTP_HEAD && conn->http->in.len > 0)
-        take_bytes(conn, conn->net->in, 0);
+    if (conn->state != CONN_HTTP || conn->http->phase != HTTP_HEAD || conn->http->in.len == 0)
+        return;
+    conn->unread = true;
+    fair_queue(conn);
 }
 
 static void at_end(struct conn *conn, bool orderly)
@@ -231,15 +238,24 @@ static void at_end(struct conn *conn, bool orderly)
 void http_readable(struct conn *conn)
 {
     struct net *net = conn->net;
-    ssize_t n = recv(conn->fd, net->in, NET_READ_BYTES, 0);
+    bool lingers = conn->http->phase == HTTP_LINGER;
+    ssize_t n;
 
+    if (conn->unread) {
+        conn->unread = false;
+        take_bytes(conn, net->in, 0);
+        return;
+    }
+    n = recv(conn->fd, net->in, lingers ? NET_READ_BYTES : NET_PORTION_BYTES, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
         at_end(conn, n == 0);
         return;
     }
-    if (conn->http->phase == HTTP_LINGER) {
+    fair_read(conn, (size_t)n);
+    if (lingers) {
+        fair_rest(conn, FAIR_LEAVE_MS);
         if ((uint64_t)n > conn->http->body_left)
             conn_close(conn, (enum net_close_reason)conn->http->close_reason);
         else

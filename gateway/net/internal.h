@@ -3,6 +3,7 @@
  *
  *   listen.c     listening sockets, accepting, the state "no more descriptors"
  *   conn.c       one TCP connection: birth, events, deadlines, the one death
+ *   fair.c       who is read when, and who has to rest;  meter.h  the rates
  *   http.c       the bytes of an HTTP connection: heads, bodies, one request after the other
  *   http_answer.c  answers: composing, sending, and what comes after the last byte
  *   http_route.c what a request is for: a file, Engine.IO, the owner
@@ -33,6 +34,7 @@
 #include "gateway/net/cors.h"
 #include "gateway/net/http_chunked.h"
 #include "gateway/net/http_head.h"
+#include "gateway/net/meter.h"
 #include "gateway/net/net.h"
 #include "gateway/net/origin.h"
 #include "gateway/net/ws_guard.h"
@@ -40,9 +42,10 @@
 #define NET_MAGIC 0x4e455430u
 #define CONN_MAGIC 0x434f4e4eu
 
-/* One read from a socket, one write to a WebSocket: frames that wait are put together up to this.
- */
+/* One read from a socket, at most; and of one that is served a portion at a time (fair.c). One
+ * write to a WebSocket: frames that wait are put together up to this. */
 #define NET_READ_BYTES 65536
+#define NET_PORTION_BYTES 16384
 #define NET_WRITE_BYTES 65536
 
 struct lws;
@@ -94,6 +97,9 @@ struct net {
     struct list connections;
     struct list dirty; /* connections to be looked at before the turn ends */
     struct list dead;  /* connections to be freed */
+    struct list queue; /* connections whose turn to be read will come */
+    struct timerq rests;
+    struct meter_rule request_rule, frame_rule;
     struct timerfifo timeouts[NET_TIMEOUT_COUNT];
     int64_t timeouts_ms[NET_TIMEOUT_COUNT];
     struct event timer;
@@ -128,7 +134,11 @@ struct conn {
     uint8_t state;   /* enum conn_state */
     uint8_t timeout; /* enum net_timeout that is armed, or NONE */
     uint8_t role;    /* enum net_role */
-    uint8_t wants;   /* EV_READ, EV_WRITE: what the event is set to */
+    uint8_t wants;   /* EV_READ, EV_WRITE: what is to be listened for */
+    uint8_t listens; /* what the event is set to: the same, but no EV_READ while it rests */
+    uint8_t portion; /* frames or requests that may still be taken before the others' turn */
+    bool resting;
+    bool unread; /* bytes that were read already wait for the connection's turn */
     int fd;
     struct net *net; /* borrowed */
     union {
@@ -138,6 +148,10 @@ struct conn {
     struct list link;  /* in net's connections, or dead */
     struct list dirty; /* in net's dirty, or in none */
     struct timerfifo_entry timer;
+    struct list queue; /* in net's queue, or in none */
+    struct timerq_entry rest;
+    struct meter credit;
+    struct meter rate; /* of requests, later of frames */
     struct event event;
 };
 
@@ -155,6 +169,29 @@ void conn_disarm(struct conn *conn);
 void conn_due(struct conn *conn);
 /* What conn_mark() asked for. */
 void conn_look(struct conn *conn);
+
+/* ---- fair.c ---- */
+
+#define FAIR_REST_MS 100 /* at least, for whoever exceeds a rate */
+#define FAIR_LEAVE_MS 10 /* between two reads from somebody who does not count any more */
+
+void fair_init(struct conn *conn);
+void fair_fini(struct conn *conn);
+/* The socket has something: the connection is read now, or when its turn comes. */
+void fair_readable(struct conn *conn);
+/* It has bytes at hand to go on with (conn->unread). */
+void fair_queue(struct conn *conn);
+/* It is not read for so long. */
+void fair_rest(struct conn *conn, int64_t wait_ms);
+/* Before each frame or request: false when the portion is used up or the connection must rest. */
+bool fair_may_go_on(struct conn *conn);
+/* What was taken is charged. */
+void fair_read(struct conn *conn, size_t length_bytes);
+void fair_frame(struct conn *conn, bool ends_message);
+void fair_request(struct conn *conn);
+/* Serves those that queue, for a bounded time. */
+void fair_turn(struct net *net);
+int64_t fair_deadline(const struct net *net);
 
 /* ---- http.c ---- */
 
@@ -295,6 +332,7 @@ struct ws {
     uint32_t lws_bytes;  /* of the last write: lws keeps at most so many */
     struct frame *frame; /* one reference: too long for one write, sent up to frame_at */
     struct buf *message; /* owned: what came of a message in pieces */
+    struct buf pending;  /* read from the socket, not yet looked at */
 };
 
 /* Makes a WebSocket of the connection and its request: sends 101. False: the connection is gone. */

@@ -15,7 +15,7 @@
 #include <confab/err.h>
 
 #define ACCEPTS_PER_EVENT \
-    64 /* so that a storm of connections leaves time for those that are there */
+    16 /* so that a storm of connections leaves time for those that are there */
 #define ACCEPT_PAUSE_MS 1000   /* after the system had nothing left */
 #define DEFER_ACCEPT_SECONDS 5 /* the kernel keeps a silent connection to itself for so long */
 #define BACKLOG 4096

@@ -36,6 +36,11 @@ static unsigned connection_limit(unsigned configured)
     return configured > 0 && configured < possible ? configured : (unsigned)possible;
 }
 
+static struct meter_rule rule_of(unsigned per_second)
+{
+    return (struct meter_rule){.per_second = per_second, .burst = 2 * per_second};
+}
+
 static int configure(struct net *net, const struct net_config *config)
 {
     char line[64];
@@ -55,6 +60,8 @@ static int configure(struct net *net, const struct net_config *config)
         return CONFAB_EINVAL;
     net->compress_from_bytes = config->compression.from_bytes;
     net->max_connections = connection_limit(config->max_connections);
+    net->request_rule = rule_of(config->max_requests_per_second);
+    net->frame_rule = rule_of(config->max_control_frames_per_second);
     net->timeouts_ms[NET_TIMEOUT_HEAD] = or_default(config->head_timeout_ms, 10000);
     net->timeouts_ms[NET_TIMEOUT_BODY] = or_default(config->body_timeout_ms, 30000);
     /* One second more than announced: the client's clock runs from when it got the answer. */
@@ -88,6 +95,8 @@ static void init_parts(struct net *net)
     list_init(&net->connections);
     list_init(&net->dirty);
     list_init(&net->dead);
+    list_init(&net->queue);
+    timerq_init(&net->rests);
     for (int i = 0; i < NET_TIMEOUT_COUNT; i++)
         timerfifo_init(&net->timeouts[i]);
     rng_init(&net->rng);
@@ -163,6 +172,7 @@ void net_free(struct net **pointer)
     lws_glue_fini(net);
     event_del(&net->timer);
     cors_fini(&net->cors);
+    timerq_fini(&net->rests);
     origin_rules_fini(&net->origins);
     address_list_fini(&net->proxies);
     rng_fini(&net->rng);
@@ -259,7 +269,10 @@ static void flush(struct net *net)
 static int64_t next_deadline(struct net *net)
 {
     int64_t at_ms = eio_engine_deadline(net->engine);
+    int64_t fair_ms = fair_deadline(net);
 
+    if (fair_ms < at_ms)
+        at_ms = fair_ms;
     for (int i = 0; i < NET_TIMEOUT_COUNT; i++) {
         int64_t next = timerfifo_next(&net->timeouts[i]);
 
@@ -298,6 +311,7 @@ void net_turn(struct net *net)
     assert(net->magic == NET_MAGIC);
     net_now_ms(net);
     run_deadlines(net);
+    fair_turn(net);
     flush(net);
     eio_engine_reap(net->engine);
     reap(net);

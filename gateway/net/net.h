@@ -9,7 +9,7 @@
  * The owner runs the loop and closes each turn:
  *
  *     while (!done) {
- *         event_base_loop(base, EVLOOP_ONCE);
+ *         event_base_loop(base, EVLOOP_ONCE);  (one pass: who must wait for his turn stays ready)
  *         ...whatever else has work to finish in this turn...
  *         net_turn(net);
  *     }
@@ -74,6 +74,10 @@ struct net_config {
     size_t max_header_bytes;       /* 16384: of a request's head; at most 65536 */
     unsigned max_connections;      /* 0: as many as descriptors allow, some kept in reserve;
                                       NET_ADMIN is not held to it */
+    /* For each connection, above which it is read more slowly; twice as much at once. Zero: no
+     * limit. A trusted proxy's requests are not counted. */
+    unsigned max_requests_per_second;
+    unsigned max_control_frames_per_second; /* pings, pongs, fragments: all that end no message */
     int64_t head_timeout_ms;  /* 10000: from the first byte of a request to the end of its head */
     int64_t body_timeout_ms;  /* 30000: from there to the end of its body */
     int64_t idle_timeout_ms;  /* 5000: between two requests; announced in Keep-Alive */
@@ -180,7 +184,10 @@ struct net_counters {
     uint64_t connections_now; /* TCP, WebSockets included */
     uint64_t websockets_now;
     uint64_t accepted;
-    uint64_t accept_pauses; /* descriptors or max_connections ran out */
+    uint64_t accept_pauses;  /* descriptors or max_connections ran out */
+    uint64_t reads_deferred; /* times a connection without credit had to wait for its turn */
+    uint64_t held_requests;  /* times one rested because of its rate of requests */
+    uint64_t held_frames;    /* the same for frames that end no message */
     uint64_t closed[NET_CLOSE_REASON_COUNT];
     uint64_t answers[6];                 /* by class of status: [1] counts 1xx … [5] 5xx */
     uint64_t refused[NET_REFUSAL_CODES]; /* Engine.IO requests, by the protocol's error code */

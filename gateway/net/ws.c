@@ -33,6 +33,7 @@ bool ws_accept(struct conn *conn)
     ws->conn = conn;
     ws->eio.carrier.wake = wake;
     ws->close_reason = NET_CLOSE_RESET;
+    buf_init(&ws->pending, SIZE_MAX / 2); /* what one read, or what came with the request, leaves */
     buf_reset(&net->lines);
     if (http->is_proxied && net->node_line != NULL)
         buf_puts(&net->lines, net->node_line);
@@ -46,6 +47,8 @@ bool ws_accept(struct conn *conn)
     http_free(http, net->now_ms);
     conn->state = CONN_WS;
     conn->ws = ws;
+    conn->rate = (struct meter){0};
+    conn->unread = false;
     net->counters.websockets_now++;
     wsi = lws_glue_adopt(conn, key);
     if (wsi == NULL) {
@@ -67,6 +70,7 @@ void ws_free(struct ws *ws, bool clean, int64_t now_ms)
         buf_fini(ws->message);
         free(ws->message);
     }
+    buf_fini(&ws->pending);
     free(ws);
 }
 
@@ -153,6 +157,8 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
             conn_close(conn, (enum net_close_reason)ws->close_reason);
         return conn->state == CONN_WS;
     }
+    if (step == WS_STEP_END)
+        fair_frame(conn, ws_guard_ended_message(&ws->guard));
     lws_glue_feed(ws, bytes, *consumed);
     if (conn->state != CONN_WS)
         return false;
@@ -166,33 +172,81 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
     return conn->state == CONN_WS && ws->state != WS_PEER_CLOSE;
 }
 
-static void read_frames(struct conn *conn, char *bytes, size_t length)
+static bool reads_frames(const struct ws *ws)
+{
+    return ws->state != WS_PEER_CLOSE && !ws->is_deaf;
+}
+
+static bool must_wait(struct conn *conn)
+{
+    struct ws *ws = conn->ws;
+
+    return ws->state == WS_OPEN && (ws->eio.paused || !fair_may_go_on(conn));
+}
+
+/* Takes as many frames as are to be taken now, and keeps the rest. The bytes come from net's
+ * scratch, or from `source`, which is given up. */
+static void read_frames(struct conn *conn, char *bytes, size_t length, struct buf *source)
 {
     size_t at = 0;
     size_t consumed = 0;
 
-    while (at < length && read_step(conn, bytes + at, length - at, &consumed))
+    while (at < length && !must_wait(conn) && read_step(conn, bytes + at, length - at, &consumed))
         at += consumed;
+    if (conn->state == CONN_WS && at < length && reads_frames(conn->ws)) {
+        conn->unread = !conn->ws->eio.paused;
+        if (source != NULL) {
+            buf_consume(source, at);
+            conn->ws->pending = *source;
+            return;
+        }
+        buf_append(&conn->ws->pending, bytes + at, length - at);
+    }
+    if (source != NULL)
+        buf_fini(source);
+}
+
+/* Those that wait since an earlier read. */
+static void read_pending(struct conn *conn)
+{
+    struct buf pending = conn->ws->pending;
+
+    conn->unread = false;
+    buf_init(&conn->ws->pending, pending.limit_bytes);
+    read_frames(conn, (char *)pending.data, pending.len, &pending);
 }
 
 static void follow_pause(struct conn *conn)
 {
-    bool paused = conn->ws->eio.paused && conn->ws->state == WS_OPEN;
+    struct ws *ws = conn->ws;
+    bool paused = ws->eio.paused && ws->state == WS_OPEN;
 
     conn_want(conn, (short)((conn->wants & EV_WRITE) | (paused ? 0 : EV_READ)));
+    if (!paused && ws->pending.len > 0) {
+        conn->unread = true;
+        fair_queue(conn);
+    }
 }
 
 void ws_start(struct conn *conn, struct buf *rest)
 {
-    if (conn->state == CONN_WS && rest->len > 0)
-        read_frames(conn, (char *)rest->data, rest->len);
+    if (conn->state != CONN_WS || rest->len == 0)
+        return;
+    buf_append(&conn->ws->pending, rest->data, rest->len);
+    conn->unread = true;
+    fair_queue(conn);
 }
 
 void ws_readable(struct conn *conn)
 {
     struct net *net = conn->net;
-    ssize_t n = recv(conn->fd, net->in, NET_READ_BYTES, 0);
+    ssize_t n;
 
+    if (conn->ws->pending.len > 0) {
+        read_pending(conn);
+        return;
+    }
+    n = recv(conn->fd, net->in, NET_PORTION_BYTES, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
@@ -204,9 +258,11 @@ void ws_readable(struct conn *conn)
             conn_close(conn, n == 0 ? NET_CLOSE_WS_BY_CLIENT : NET_CLOSE_RESET);
         return;
     }
-    if (conn->ws->state == WS_PEER_CLOSE || conn->ws->is_deaf)
-        return; /* nothing counts any more but the end */
-    read_frames(conn, net->in, (size_t)n);
+    fair_read(conn, (size_t)n);
+    if (conn->ws->state != WS_OPEN)
+        fair_rest(conn, FAIR_LEAVE_MS); /* nothing counts any more but the end */
+    if (reads_frames(conn->ws))
+        read_frames(conn, net->in, (size_t)n, NULL);
 }
 
 /* ---- messages ---- */

@@ -121,6 +121,12 @@ enum ws_step ws_guard_read(struct ws_guard *guard, const uint8_t *bytes, size_t 
     return WS_STEP_END;
 }
 
+bool ws_guard_ended_message(const struct ws_guard *guard)
+{
+    return (guard->header[0] & CONTROL) == 0 && (guard->header[0] & FIN) != 0 &&
+           guard->message_bytes > 0;
+}
+
 size_t ws_close_frame(uint8_t out[4], enum ws_close_code code)
 {
     out[0] = FIN | WS_CLOSE;

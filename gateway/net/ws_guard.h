@@ -59,6 +59,9 @@ enum ws_step ws_guard_read(struct ws_guard *guard, const uint8_t *bytes, size_t 
                            uint32_t max_message_bytes, size_t *consumed, enum ws_opcode *opcode,
                            enum ws_close_code *code);
 
+/* After WS_STEP_END: whether the frame was the last of a data message that was not empty. */
+bool ws_guard_ended_message(const struct ws_guard *guard);
+
 /* A close frame with this code as the server sends it; returns its length (2 or 4). */
 size_t ws_close_frame(uint8_t out[4], enum ws_close_code code);
 

@@ -197,7 +197,7 @@ void loopback_stop(struct loopback *loopback)
 
 void loopback_turn(struct loopback *loopback)
 {
-    event_base_loop(loopback->base, EVLOOP_NONBLOCK);
+    event_base_loop(loopback->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     net_turn(loopback->net);
 }
 
