@@ -30,14 +30,14 @@ bool sio_emit(struct confab_socket *socket, const char *event, struct confab_val
               const double *ack_id, bool volatile_)
 {
     if (socket->session != NULL && ack_id == NULL && !volatile_)
-        return sio_recovery_emit(socket, event, args);
+        return sio_outgoing(socket, event, args) && sio_recovery_emit(socket, event, args);
     struct sio_packet packet = sio_packet_for(socket->nsp, SIO_EVENT, args);
     packet.has_id = ack_id != NULL;
     packet.id = ack_id != NULL ? *ack_id : 0;
     struct frame_set *frames = sio_frames(socket->nsp->server, &packet, event);
     if (frames == NULL)
         return false;
-    bool sent = send_event(socket, frames, volatile_);
+    bool sent = sio_outgoing(socket, event, args) && send_event(socket, frames, volatile_);
     frame_set_release(frames);
     return sent;
 }
@@ -68,8 +68,8 @@ bool confab_emit_flags(struct confab_socket *socket, const char *event, struct c
     return emit_one(socket, event, args, (flags & CONFAB_VOLATILE) != 0);
 }
 
-/* With connection state recovery each receiver gets an offset of its own: then the event is kept.
- */
+/* With connection state recovery each receiver gets an offset of its own, and there may be who
+ * watches what is sent: so the event is kept, too. */
 struct confab_packet {
     struct frame_set *frames;
     char *event;
@@ -86,8 +86,6 @@ struct confab_packet *confab_packet_new(struct confab_namespace *nsp, const char
         if (frames != NULL) {
             made = xcalloc(1, sizeof(*made));
             made->frames = frames;
-        }
-        if (made != NULL && nsp->recovery != NULL) {
             made->event = xstrdup(event);
             made->args = confab_value_hold(args);
         }
@@ -109,9 +107,10 @@ void confab_packet_free(struct confab_packet **packet)
 
 bool confab_emit_packet(struct confab_socket *socket, struct confab_packet *packet)
 {
-    if (packet == NULL || !sio_socket_is_open(socket))
+    if (packet == NULL || !sio_socket_is_open(socket) ||
+        !sio_outgoing(socket, packet->event, packet->args))
         return false;
-    if (socket->session != NULL && packet->event != NULL)
+    if (socket->session != NULL)
         return sio_recovery_emit(socket, packet->event, packet->args);
     return send_event(socket, packet->frames, false);
 }

@@ -32,39 +32,60 @@ static const char *event_name(const struct confab_value *data, struct buf *numbe
     return buf_text(number);
 }
 
-static const struct sio_handler *find_handler(const struct confab_namespace *nsp, const char *name,
+/* Its own goes before the namespace's. */
+static const struct sio_handler *find_handler(const struct confab_socket *socket, const char *name,
                                               size_t length)
 {
-    struct htable_entry *entry = htable_find(&nsp->handlers, name, length);
-    if (entry == NULL)
-        return NULL;
-    const struct sio_handler *handler = container_of(entry, struct sio_handler, by_name);
-    return handler->fn.event != NULL ? handler : NULL;
+    const struct sio_handler *handler = NULL;
+    if (socket->own != NULL)
+        handler = sio_handler_find(&socket->own->handlers, name, length);
+    return handler != NULL ? handler : sio_handler_find(&socket->nsp->handlers, name, length);
+}
+
+struct confab_event sio_event_open(struct sio_event_scratch *scratch, struct confab_socket *socket,
+                                   const struct confab_value *data)
+{
+    size_t length;
+    scratch->args = NULL;
+    buf_init(&scratch->number, NUMBER_NAME_BYTES);
+    const char *name = event_name(data, &scratch->number, &length);
+    return (struct confab_event){.socket = socket,
+                                 .name = name,
+                                 .data = data,
+                                 .handler = find_handler(socket, name, length),
+                                 .args = &scratch->args};
+}
+
+void sio_event_close(struct sio_event_scratch *scratch)
+{
+    confab_value_release(scratch->args);
+    buf_fini(&scratch->number);
+}
+
+void sio_event_handle(struct confab_event *event)
+{
+    /* What somebody before has thrown out does nothing more; what was merely lost does. */
+    if (event->handler != NULL && !event->socket->thrown_out)
+        event->handler->fn.event(event->socket, event, event->handler->user);
 }
 
 void sio_event_dispatch(struct confab_socket *socket, const struct confab_value *data, bool has_id,
                         double id)
 {
     struct confab_namespace *nsp = socket->nsp;
-    struct confab_value *args = NULL;
-    struct buf number;
-    size_t length;
-    buf_init(&number, NUMBER_NAME_BYTES);
-    const char *name = event_name(data, &number, &length);
-    struct confab_event event = {.socket = socket,
-                                 .name = name,
-                                 .data = data,
-                                 .handler = find_handler(nsp, name, length),
-                                 .args = &args,
-                                 .ack_id = id,
-                                 .wants_ack = has_id};
+    struct sio_event_scratch scratch;
+    struct confab_event event = sio_event_open(&scratch, socket, data);
+    event.ack_id = id;
+    event.wants_ack = has_id;
     if (nsp->on_any != NULL)
         nsp->on_any(socket, &event, nsp->any_user);
-    /* What the first handler has thrown out does nothing more; what was merely lost does. */
-    if (event.handler != NULL && !socket->thrown_out)
-        event.handler->fn.event(socket, &event, event.handler->user);
-    confab_value_release(args);
-    buf_fini(&number);
+    if (socket->own != NULL && socket->own->on_any != NULL && !socket->thrown_out)
+        socket->own->on_any(socket, &event, socket->own->any_user);
+    if (socket->own != NULL && socket->own->use_count > 0 && !socket->thrown_out)
+        sio_passing_begin(&event);
+    else
+        sio_event_handle(&event);
+    sio_event_close(&scratch);
 }
 
 const char *confab_event_name(const struct confab_event *event)
@@ -132,7 +153,7 @@ static struct confab_token defer(struct confab_event *event, enum sio_token_kind
     event->wants_ack = false;
     event->token.id = token->id;
     if (kind == SIO_TOKEN_EVENT)
-        socket->blocked = true;
+        socket->blocked++;
     else
         socket->acks_deferred++;
     return event->token;

@@ -7,23 +7,22 @@
 #include "gateway/socketio/server_internal.h"
 #include <confab/err.h>
 
-#define DECISION_DEADLINE_MS 20000
 #define NOT_IN_TIME "The server did not decide in time"
 
 void sio_middleware_run(struct confab_socket *socket)
 {
     const struct confab_namespace *nsp = socket->nsp;
     bool is_known = socket->recovered && nsp->server->config.recovery_skips_middleware;
-    while (socket->state == SIO_CONNECTING && !socket->blocked) {
+    while (socket->state == SIO_CONNECTING && socket->blocked == 0) {
         if (is_known || socket->middleware_next == nsp->middleware_count) {
             sio_socket_admit(socket);
             return;
         }
         struct sio_middleware next = nsp->middleware[socket->middleware_next++];
         struct sio_token *token =
-            sio_token_new(nsp->server, SIO_TOKEN_MIDDLEWARE, DECISION_DEADLINE_MS);
+            sio_token_new(nsp->server, SIO_TOKEN_MIDDLEWARE, SIO_DECISION_DEADLINE_MS);
         token->socket = socket->id_number;
-        socket->blocked = true;
+        socket->blocked++;
         next.fn(socket, (struct confab_token){token->id}, next.user);
     }
 }
@@ -38,7 +37,7 @@ void server_admit(struct confab_server *server, struct eio_handshake *handshake,
         done(user, true, NULL);
         return;
     }
-    struct sio_token *token = sio_token_new(server, SIO_TOKEN_FILTER, DECISION_DEADLINE_MS);
+    struct sio_token *token = sio_token_new(server, SIO_TOKEN_FILTER, SIO_DECISION_DEADLINE_MS);
     token->done = done;
     token->user = user;
     token->handshake = eio_handshake_hold(handshake);
@@ -58,7 +57,8 @@ void confab_filter(struct confab_server *server, confab_filter_fn *filter, void 
 static bool spend(struct confab_server *server, struct confab_token token, struct sio_token *spent)
 {
     struct sio_token *owed = sio_token_find(server, token);
-    if (owed == NULL || (owed->kind != SIO_TOKEN_FILTER && owed->kind != SIO_TOKEN_MIDDLEWARE))
+    if (owed == NULL || (owed->kind != SIO_TOKEN_FILTER && owed->kind != SIO_TOKEN_MIDDLEWARE &&
+                         owed->kind != SIO_TOKEN_PASSING))
         return false;
     *spent = sio_token_spend(server, owed);
     return true;
@@ -69,6 +69,8 @@ int confab_allow(struct confab_server *server, struct confab_token token)
     struct sio_token spent;
     if (!spend(server, token, &spent))
         return CONFAB_ENOTFOUND;
+    if (spent.kind == SIO_TOKEN_PASSING)
+        return sio_passing_decide(server, &spent, NULL, NULL);
     if (spent.kind == SIO_TOKEN_FILTER)
         spent.done(spent.user, true, NULL);
     else if (sio_token_unblock(server, &spent) == NULL)
@@ -97,6 +99,8 @@ int confab_refuse(struct confab_server *server, struct confab_token token, const
         confab_value_release(data);
         return CONFAB_ENOTFOUND;
     }
+    if (spent.kind == SIO_TOKEN_PASSING)
+        return sio_passing_decide(server, &spent, message, data);
     if (spent.kind == SIO_TOKEN_MIDDLEWARE)
         return refuse_socket(server, &spent, message, data);
     spent.done(spent.user, false, message);
@@ -108,6 +112,8 @@ void sio_middleware_expired(struct confab_server *server, const struct sio_token
 {
     if (token->kind == SIO_TOKEN_FILTER)
         token->done(token->user, false, NOT_IN_TIME);
+    else if (token->kind == SIO_TOKEN_PASSING)
+        sio_passing_decide(server, token, NOT_IN_TIME, NULL);
     else
         refuse_socket(server, token, NOT_IN_TIME, NULL);
 }

@@ -53,22 +53,10 @@ struct confab_namespace *confab_of(struct confab_server *server, const char *nam
     return nsp;
 }
 
-static void free_handlers(struct htable *handlers)
-{
-    struct htable_iter it;
-    struct htable_entry *entry;
-    htable_iter_init(&it, handlers);
-    while ((entry = htable_iter_next(&it)) != NULL) {
-        htable_remove(handlers, entry);
-        free(container_of(entry, struct sio_handler, by_name));
-    }
-    htable_fini(handlers);
-}
-
 void sio_namespace_free(struct confab_namespace *nsp)
 {
-    free_handlers(&nsp->handlers);
-    free_handlers(&nsp->server_handlers);
+    sio_handlers_free(&nsp->handlers);
+    sio_handlers_free(&nsp->server_handlers);
     sio_recovery_close(nsp);
     if (nsp->roster != NULL)
         sio_roster_free(nsp->roster);
@@ -103,29 +91,35 @@ void confab_on_any(struct confab_namespace *nsp, confab_event_fn *handler, void 
     nsp->any_user = user;
 }
 
+void confab_on_any_outgoing(struct confab_namespace *nsp, confab_outgoing_fn *handler, void *user)
+{
+    nsp->on_outgoing = handler;
+    nsp->outgoing_user = user;
+}
+
+void confab_on_error(struct confab_namespace *nsp, confab_error_fn *handler, void *user)
+{
+    nsp->on_error = handler;
+    nsp->error_user = user;
+}
+
+void confab_on_disconnecting(struct confab_namespace *nsp, confab_disconnect_fn *handler,
+                             void *user)
+{
+    nsp->on_disconnecting = handler;
+    nsp->disconnecting_user = user;
+}
+
 void confab_on_disconnect(struct confab_namespace *nsp, confab_disconnect_fn *handler, void *user)
 {
     nsp->on_disconnect = handler;
     nsp->disconnect_user = user;
 }
 
-/* The place for what handles an event; made when there is none yet. */
-static struct sio_handler *handler_slot(struct htable *handlers, const char *event)
-{
-    size_t length = strlen(event);
-    struct htable_entry *entry = htable_find(handlers, event, length);
-    if (entry != NULL)
-        return container_of(entry, struct sio_handler, by_name);
-    struct sio_handler *slot = xcalloc(1, sizeof(*slot) + length + 1);
-    memcpy(slot->name, event, length + 1);
-    htable_insert(handlers, &slot->by_name, slot->name, length);
-    return slot;
-}
-
 void confab_on(struct confab_namespace *nsp, const char *event, confab_event_fn *handler,
                void *user)
 {
-    struct sio_handler *slot = handler_slot(&nsp->handlers, event);
+    struct sio_handler *slot = sio_handler_slot(&nsp->handlers, event);
     slot->fn.event = handler;
     slot->user = user;
 }
@@ -133,7 +127,7 @@ void confab_on(struct confab_namespace *nsp, const char *event, confab_event_fn 
 void confab_on_server_event(struct confab_namespace *nsp, const char *event,
                             confab_server_event_fn *handler, void *user)
 {
-    struct sio_handler *slot = handler_slot(&nsp->server_handlers, event);
+    struct sio_handler *slot = sio_handler_slot(&nsp->server_handlers, event);
     slot->fn.server_event = handler;
     slot->user = user;
 }

@@ -79,7 +79,7 @@ void sio_recovery_ask(struct confab_socket *socket)
     struct asking *asking = xmalloc(sizeof(*asking));
     *asking = (struct asking){nsp->server, token->id};
     token->socket = socket->id_number;
-    socket->blocked = true;
+    socket->blocked++;
     ops_of(nsp)->restore(nsp->recovery, pid, offset, confab_now_ms(nsp->server), on_restored,
                          asking);
 }

@@ -14,7 +14,7 @@ static void deliver(void *user, struct broker_member *member, struct message *me
     if (!sio_socket_is_open(socket))
         return;
     struct frame_set *frames = sio_message_frames(server, message);
-    if (frames == NULL)
+    if (frames == NULL || !sio_outgoing(socket, NULL, message->args))
         return;
     if (eio_session_send_set(socket->client->session, frames, volatile_))
         server->counters.deliveries++;
@@ -59,7 +59,7 @@ static void deliver_with_ack(void *user, struct broker_member *member, struct me
     struct frame_set *frames = asking_frames(server, socket->nsp, message, reply);
     if (frames == NULL || !sio_acks_expect_reply(socket, server->asking.id, reply))
         return;
-    if (sio_client_send(socket->client, frames, false))
+    if (sio_outgoing(socket, NULL, message->args) && sio_client_send(socket->client, frames, false))
         server->counters.deliveries++;
 }
 

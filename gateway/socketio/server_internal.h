@@ -11,7 +11,8 @@
  *     ENDING       inside its disconnect handler
  *     DEAD         waits for the end of the turn to be freed
  *
- * `blocked` is the one decision that later packets wait for. Handlers are called from two places:
+ * `blocked` counts the decisions that later packets wait for: a handler's, and a middleware's for
+ * the same event. Handlers are called from two places:
  * sio_socket_event() when nothing waits, and sio_socket_run(), which empties what waited. Nothing
  * calls a handler of a socket while another one of the same socket runs (`running`).
  */
@@ -135,6 +136,12 @@ struct confab_namespace {
     size_t middleware_count;
     confab_event_fn *on_any;
     void *any_user;
+    confab_outgoing_fn *on_outgoing;
+    void *outgoing_user;
+    confab_error_fn *on_error;
+    void *error_user;
+    confab_disconnect_fn *on_disconnecting;
+    void *disconnecting_user;
     confab_connect_fn *on_connect;
     void *connect_user;
     confab_disconnect_fn *on_disconnect;
@@ -208,6 +215,7 @@ enum sio_state { SIO_CONNECTING, SIO_CONNECTED, SIO_CLOSING, SIO_ENDING, SIO_DEA
 struct sio_waiting;
 struct sio_acks;
 struct sio_name;
+struct sio_own;
 
 struct confab_socket {
     struct broker_member member;
@@ -223,12 +231,13 @@ struct confab_socket {
     struct sio_acks *acks;       /* owed by the client; NULL: none */
     struct sio_name *name;       /* claimed or held; NULL: none */
     struct recovery_session *session; /* owned; NULL: none */
+    struct sio_own *own;              /* registered on it alone; NULL: nothing */
     const char *reason;               /* why it closes; static */
     uint64_t id_number;               /* of its handle */
     char id[SIO_ID_BYTES + 1];
-    uint8_t state; /* enum sio_state */
+    uint8_t state;   /* enum sio_state */
+    uint8_t blocked; /* decisions */
     bool was_connected : 1;
-    bool blocked : 1;
     bool running : 1;
     bool own_end : 1;    /* by the client's own DISCONNECT */
     bool thrown_out : 1; /* by this side */
@@ -294,6 +303,19 @@ struct confab_event {
     bool wants_ack; /* and it has not been given, nor promised to a token */
 };
 
+/* What an event needs while its handlers run. */
+struct sio_event_scratch {
+    struct buf number; /* the name, if it is none */
+    struct confab_value *args;
+};
+
+/* An event for handlers, from [name, arguments…], which is borrowed; and its end. */
+struct confab_event sio_event_open(struct sio_event_scratch *scratch, struct confab_socket *socket,
+                                   const struct confab_value *data);
+void sio_event_close(struct sio_event_scratch *scratch);
+/* Calls the handler that the event is for. */
+void sio_event_handle(struct confab_event *event);
+
 /* Calls the handlers. */
 void sio_event_dispatch(struct confab_socket *socket, const struct confab_value *data, bool has_id,
                         double id);
@@ -304,12 +326,70 @@ struct confab_value *sio_list_rest(const struct confab_value *list);
 /* `args` NULL: none. */
 void sio_send_ack(struct confab_socket *socket, double id, const struct confab_value *args);
 
+/* ---- listeners.c ---- */
+
+struct sio_event_middleware {
+    confab_event_middleware_fn *fn;
+    void *user;
+};
+
+struct sio_passing;
+
+/* What is registered on one socket. */
+struct sio_own {
+    struct htable handlers; /* struct sio_handler */
+    confab_event_fn *on_any;
+    void *any_user;
+    confab_outgoing_fn *on_outgoing;
+    void *outgoing_user;
+    struct sio_event_middleware *uses;
+    size_t use_count;
+    struct sio_passing *passing; /* the event that middleware has not let pass yet; NULL: none */
+};
+
+void sio_own_free(struct sio_own *own);
+/* The place for what handles an event; made when there is none yet. */
+struct sio_handler *sio_handler_slot(struct htable *handlers, const char *event);
+void sio_handlers_free(struct htable *handlers);
+/* NULL: nobody. */
+const struct sio_handler *sio_handler_find(const struct htable *handlers, const char *event,
+                                           size_t length);
+/* Tells who watches what is sent of an event with its arguments, or of [event, arguments…] when
+ * `event` is NULL. False: the socket is not open any more. */
+bool sio_outgoing_tell(struct confab_socket *socket, const char *event,
+                       const struct confab_value *args);
+static inline bool sio_outgoing(struct confab_socket *socket, const char *event,
+                                const struct confab_value *args)
+{
+    if (socket->nsp->on_outgoing == NULL &&
+        (socket->own == NULL || socket->own->on_outgoing == NULL))
+        return true;
+    return sio_outgoing_tell(socket, event, args);
+}
+
+/* ---- passing.c ---- */
+
+/* Runs the socket's middleware for this event until one takes its time; then handles it. */
+void sio_passing_begin(struct confab_event *event);
+/* One is decided: it can go on. */
+bool sio_passing_is_decided(const struct confab_socket *socket);
+static inline bool sio_passing_is_there(const struct confab_socket *socket)
+{
+    return socket->own != NULL && socket->own->passing != NULL;
+}
+void sio_passing_resume(struct confab_socket *socket);
+void sio_passing_drop(struct confab_socket *socket);
+/* The token of a middleware is spent. `message` NULL: it may pass. Takes data. */
+int sio_passing_decide(struct confab_server *server, const struct sio_token *token,
+                       const char *message, struct confab_value *data);
+
 /* ---- tokens.c ---- */
 
 enum sio_token_kind {
     SIO_TOKEN_EVENT,      /* the socket is blocked */
     SIO_TOKEN_ACK,        /* it is not */
     SIO_TOKEN_MIDDLEWARE, /* the socket is blocked */
+    SIO_TOKEN_PASSING,    /* the same, by an event's middleware */
     SIO_TOKEN_FILTER,
     SIO_TOKEN_SERVER_EVENT,
     SIO_TOKEN_RECOVERY /* the socket is blocked; owed by the store of sessions */
@@ -341,6 +421,8 @@ struct confab_socket *sio_token_unblock(struct confab_server *server,
 void sio_tokens_expire_all(struct confab_server *server);
 
 /* ---- middleware.c ---- */
+
+#define SIO_DECISION_DEADLINE_MS 20000
 
 /* Runs what is left of the namespace's middleware until one takes its time; then admits. */
 void sio_middleware_run(struct confab_socket *socket);

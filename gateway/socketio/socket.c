@@ -146,6 +146,8 @@ static void end(struct confab_socket *socket)
     if (socket->was_connected) {
         nsp->size--;
         server->counters.sockets_now--;
+        if (nsp->on_disconnecting != NULL)
+            nsp->on_disconnecting(socket, socket->reason, nsp->disconnecting_user);
         if (nsp->on_disconnect != NULL)
             nsp->on_disconnect(socket, socket->reason, nsp->disconnect_user);
     }
@@ -173,7 +175,7 @@ void sio_socket_close(struct confab_socket *socket, const char *reason, enum sio
     socket->recoverable = how == SIO_END_LOST && sio_recovery_is_for(reason);
     list_del(&socket->link);
     if (was_connecting)
-        socket->blocked = false; /* whatever middleware decides, it is void */
+        socket->blocked = 0; /* whatever middleware decides, it is void */
     if (was_connecting || how == SIO_END_SERVER)
         drop_waiting(socket);
     if (how == SIO_END_SERVER) {
@@ -189,7 +191,8 @@ void sio_socket_force_end(struct confab_socket *socket)
     sio_socket_close(socket, eio_close_text(EIO_CLOSE_SHUTDOWN), SIO_END_LOST);
     if (socket->state != SIO_CLOSING)
         return;
-    socket->blocked = false;
+    socket->blocked = 0;
+    sio_passing_drop(socket);
     drop_waiting(socket);
     sio_name_abandon(socket);
     sio_socket_run(socket);
@@ -198,6 +201,8 @@ void sio_socket_force_end(struct confab_socket *socket)
 void sio_socket_free(struct confab_socket *socket)
 {
     list_del(&socket->link);
+    if (socket->own != NULL)
+        sio_own_free(socket->own);
     confab_value_release(socket->auth);
     confab_value_release(socket->data);
     free(socket);
@@ -209,7 +214,13 @@ void sio_socket_free(struct confab_socket *socket)
 static void dispatch_waiting(struct confab_socket *socket)
 {
     struct sio_waiting *item;
-    while (!socket->blocked && (item = pop_waiting(socket)) != NULL) {
+    for (;;) {
+        if (sio_passing_is_decided(socket)) {
+            sio_passing_resume(socket);
+            continue;
+        }
+        if (socket->blocked > 0 || (item = pop_waiting(socket)) == NULL)
+            return;
         sio_event_dispatch(socket, item->data, item->has_id, item->id);
         confab_value_release(item->data);
         free(item);
@@ -232,8 +243,8 @@ void sio_socket_run(struct confab_socket *socket)
     if (socket->state != SIO_CONNECTING)
         dispatch_waiting(socket);
     socket->running = false;
-    if (socket->state == SIO_CLOSING && !socket->blocked && socket->waiting == NULL &&
-        !sio_name_is_claiming(socket))
+    if (socket->state == SIO_CLOSING && socket->blocked == 0 && socket->waiting == NULL &&
+        !sio_passing_is_there(socket) && !sio_name_is_claiming(socket))
         end(socket);
 }
 
@@ -245,8 +256,8 @@ void sio_socket_ready(struct confab_socket *socket)
 
 void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet)
 {
-    if (socket->state != SIO_CONNECTED || socket->blocked || socket->running ||
-        socket->waiting != NULL) {
+    if (socket->state != SIO_CONNECTED || socket->blocked > 0 || socket->running ||
+        socket->waiting != NULL || sio_passing_is_there(socket)) {
         push_waiting(socket, packet);
         return;
     }

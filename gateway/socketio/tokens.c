@@ -13,7 +13,8 @@ static void expire(struct confab_server *server, struct sio_token *token)
 {
     struct sio_token spent = sio_token_spend(server, token);
     server->counters.tokens_expired++;
-    if (spent.kind == SIO_TOKEN_MIDDLEWARE || spent.kind == SIO_TOKEN_FILTER)
+    if (spent.kind == SIO_TOKEN_MIDDLEWARE || spent.kind == SIO_TOKEN_FILTER ||
+        spent.kind == SIO_TOKEN_PASSING)
         sio_middleware_expired(server, &spent);
     else if (spent.kind == SIO_TOKEN_RECOVERY)
         sio_recovery_expired(server, &spent);
@@ -64,7 +65,8 @@ struct confab_socket *sio_token_unblock(struct confab_server *server, const stru
     struct confab_socket *socket = sio_socket_find(server, token->socket);
     if (socket == NULL)
         return NULL;
-    socket->blocked = false;
+    if (socket->blocked > 0) /* not voided meanwhile */
+        socket->blocked--;
     sio_socket_ready(socket);
     return socket;
 }

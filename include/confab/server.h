@@ -72,9 +72,31 @@ void confab_on(struct confab_namespace *nsp, const char *event, confab_event_fn 
                void *user);
 /* Runs for every event, before its own handler (if there is one: confab_event_handled()). */
 void confab_on_any(struct confab_namespace *nsp, confab_event_fn *handler, void *user);
+/* Told of each event that is sent to a socket of the namespace, by itself or in a broadcast, before
+ * it is (Node's onAnyOutgoing). `args`: without the name; borrowed. */
+typedef void confab_outgoing_fn(struct confab_socket *socket, const char *event,
+                                const struct confab_value *args, void *user);
+void confab_on_any_outgoing(struct confab_namespace *nsp, confab_outgoing_fn *handler, void *user);
+/* An event that middleware has refused (confab_socket_use()): what Node's `error` event tells, on
+ * this side; the client hears nothing. `data`: borrowed; NULL: none. */
+typedef void confab_error_fn(struct confab_socket *socket, const char *message,
+                             const struct confab_value *data, void *user);
+void confab_on_error(struct confab_namespace *nsp, confab_error_fn *handler, void *user);
+/* Right before the disconnect handler, with the same reason. Rooms and data are there in both. */
+void confab_on_disconnecting(struct confab_namespace *nsp, confab_disconnect_fn *handler,
+                             void *user);
 /* Once for each socket that had connected, after the events that had arrived before (unless this
  * side ended it: then what waited is dropped). */
 void confab_on_disconnect(struct confab_namespace *nsp, confab_disconnect_fn *handler, void *user);
+
+/* For one socket alone, until its end; `user` is the caller's, to be freed after the disconnect
+ * handler (confab_set_user()). The handler of an event is called instead of the namespace's, the
+ * two others behind the namespace's. */
+void confab_socket_on(struct confab_socket *socket, const char *event, confab_event_fn *handler,
+                      void *user);
+void confab_socket_on_any(struct confab_socket *socket, confab_event_fn *handler, void *user);
+void confab_socket_on_any_outgoing(struct confab_socket *socket, confab_outgoing_fn *handler,
+                                   void *user);
 
 /* ---- events ---- */
 
@@ -112,6 +134,19 @@ int confab_answer(struct confab_server *server, struct confab_token token,
 typedef void confab_middleware_fn(struct confab_socket *socket, struct confab_token token,
                                   void *user);
 void confab_use(struct confab_namespace *nsp, confab_middleware_fn *middleware, void *user);
+
+/*
+ * May this event go on to its handler (Node's socket.use)? Registered on one socket, for all its
+ * events, also those without a handler; in order of registration, after the handlers of any event.
+ * Complete with confab_allow() or confab_refuse(), now or later (deadline 20 s: refused); later
+ * events of the socket wait. What is refused goes to the error handler and nowhere else: to let the
+ * client know, acknowledge the event (confab_ack(), or a token of confab_defer_ack() for later).
+ * The event is valid inside the call only. Until the socket's end.
+ */
+typedef void confab_event_middleware_fn(struct confab_socket *socket, struct confab_event *event,
+                                        struct confab_token token, void *user);
+void confab_socket_use(struct confab_socket *socket, confab_event_middleware_fn *middleware,
+                       void *user);
 
 /* May this request open a session at all? Before any transport. One per server. */
 struct confab_handshake;

@@ -8,7 +8,7 @@ import { ask, closeAll, connect, heard, transports } from './lib/clients.js';
 import { Cluster, endLeftovers } from './lib/cluster.js';
 import { Crowd } from './lib/crowd.js';
 import { connectRedis, disconnectRedis, subscribers } from './lib/peer.js';
-import { Redis, eventually } from './lib/processes.js';
+import { Gateway, Redis, eventually } from './lib/processes.js';
 
 let redis;
 let admin;
@@ -176,6 +176,34 @@ for (const [prefix, rooms, gateways, node] of [
     });
   });
 }
+
+describe('one gateway, a namespace for each part', () => {
+  let gateway;
+  before(async () => {
+    gateway = await Gateway.start([], { binary: 'confab-cast' });
+  });
+  after(() => gateway?.stop());
+
+  for (const [name, transport] of Object.entries(transports)) {
+    test(`handlers, middleware and watchers of one socket over ${name}`, async () => {
+      const socket = await connect(`${gateway.url}/listen`, transport);
+      assert.equal(await ask(socket, 'own'), 'own');
+      assert.equal(await ask(socket, 'shared'), 'shared');
+      const refused = heard(socket, 'refused');
+      assert.equal(await ask(socket, 'forbidden', bytes), 'forbidden');
+      assert.deepEqual(await refused, ['not allowed', [bytes]]);
+      const order = [];
+      const first = ask(socket, 'slow').then((answer) => order.push(answer));
+      const second = ask(socket, 'own').then((answer) => order.push(answer));
+      await Promise.all([first, second]);
+      assert.deepEqual(order, ['slow', 'own']);
+      const { in: came, out } = await ask(socket, 'seen');
+      assert.deepEqual(came, ['own', 'shared', 'forbidden', 'slow', 'own', 'seen']);
+      assert.deepEqual(out, ['refused/2']);
+      closeAll(socket);
+    });
+  }
+});
 
 test('a single node asks itself', async () => {
   const alone = await Cluster.start({ redis, gateways: 1, binary: 'confab-cast', args: ['--redis-prefix', 'alone'] });

@@ -14,6 +14,8 @@
  *   all join how, rooms; all leave how, rooms; all disconnect how, close      acknowledged
  *   tell event, args…; tell and ask timeout, event, args…       to other servers
  *
+ * cast_listen.c has more namespaces, each for one part of the API.
+ *
  * Of the events between servers `question` is answered with {from, args}, and `notice` is emitted
  * to the sockets of this node as `noticed`.
  */
@@ -22,6 +24,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "tests/tools/cast_listen.h"
 #include <confab/run.h>
 #include <confab/server.h>
 
@@ -281,6 +284,7 @@ static int setup(struct confab_server *server, void *user)
         confab_on_server_event(nsp, "question", on_question, server);
         confab_on_server_event(nsp, "notice", on_notice, server);
     }
+    cast_listen(server);
     return 0;
 }
 

@@ -1,0 +1,17 @@
+/*
+ * More namespaces of confab-cast, each for one part of the API.
+ *
+ *   /listen   what is registered on a socket. Its middleware: `forbidden` is refused, which is told
+ *             by `refused` [message, data] and, if it was asked for, by an acknowledgement; `slow`
+ * is let pass after 50 ms; the rest at once. `own` is answered by the socket's own handler,
+ *             `shared` by the namespace's. `seen` is answered with the names of all events that
+ * came and of all that were sent.
+ */
+#ifndef CONFAB_TESTS_TOOLS_CAST_LISTEN_H
+#define CONFAB_TESTS_TOOLS_CAST_LISTEN_H
+
+struct confab_server;
+
+void cast_listen(struct confab_server *server);
+
+#endif
