@@ -81,6 +81,7 @@ static void make_server(struct gateway *gateway)
         .connect_timeout_ms = gateway->options.connect_timeout_ms,
         .max_packet_bytes = max_packet_bytes(&gateway->options),
         .recovery_ms = gateway->options.recovery_ms,
+        .recovery_notice_ms = gateway->options.ping_interval_ms + gateway->options.ping_timeout_ms,
         .recovery_bytes = (size_t)gateway->options.recovery_bytes,
         .max_replay_bytes = (size_t)gateway->options.max_queued_bytes / 2,
         .recovery_skips_middleware = gateway->options.recovery_skips_middleware};

@@ -364,7 +364,7 @@ static void advance(struct recovery_store *store, int64_t now_ms)
         return;
     while (!list_empty(&memory->packets)) {
         struct packet *oldest = LIST_FIRST(&memory->packets, struct packet, by_age);
-        if (!is_over(memory, oldest->at_ms, now_ms))
+        if (!is_over(memory, oldest->at_ms + memory->config.notice_ms, now_ms))
             break;
         drop_packet(oldest);
     }

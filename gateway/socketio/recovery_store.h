@@ -139,8 +139,10 @@ struct recovery_store {
 };
 
 struct recovery_memory_config {
-    int64_t window_ms; /* how long packets and sessions are kept (a sweep may come a quarter of it
-                          later, but nothing is found after it) */
+    int64_t window_ms; /* how long sessions are kept (a sweep may come a quarter of it later, but
+                          nothing is found after it) */
+    int64_t notice_ms; /* packets are kept so much longer: until a loss is noticed, what leaves is
+                          missed already */
     size_t packets_bytes;  /* the oldest packets go when they take more … */
     size_t sessions_bytes; /* … and the oldest sessions, what applications hang on them not counted
                             */

@@ -39,6 +39,7 @@ static struct recovery_store *make_recovery(struct confab_server *server)
 {
     const struct server_config *config = &server->config;
     struct recovery_memory_config memory = {.window_ms = config->recovery_ms,
+                                            .notice_ms = config->recovery_notice_ms,
                                             .packets_bytes = config->recovery_bytes,
                                             .sessions_bytes = config->recovery_bytes,
                                             .most_replay_bytes = config->max_replay_bytes};

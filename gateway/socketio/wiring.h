@@ -47,8 +47,10 @@ struct server_config {
     unsigned max_acks;          /* acknowledgements one socket owes (1000) */
 
     /* Connection state recovery; not with a broker of several nodes. */
-    int64_t recovery_ms;     /* how long a lost socket can come back (never) */
-    size_t recovery_bytes;   /* of packets kept for that, and once more of sockets (16 MiB) */
+    int64_t recovery_ms;        /* how long a lost socket can come back (never) */
+    int64_t recovery_notice_ms; /* how long it takes to notice a loss at the latest: packets are
+                                   kept so much longer (0) */
+    size_t recovery_bytes;      /* of packets kept for that, and once more of sockets (16 MiB) */
     size_t max_replay_bytes; /* sent to one that comes back, else it is not recovered (512 KiB) */
     bool recovery_skips_middleware;        /* what comes back need not pass it again */
     struct recovery_store *recovery_store; /* in place of the memory of this process; taken */

@@ -1,5 +1,5 @@
 // A TCP relay that cuts what passes at every byte, or holds it back so that several writes become one: what networks do to
-// frames, made certain.
+// frames, made certain. It can also lose all connections at once.
 
 import { connect, createServer } from 'node:net';
 
@@ -73,13 +73,27 @@ class Merger {
   }
 }
 
+class Passer {
+  constructor(to) {
+    this.to = to;
+  }
+
+  push(chunk) {
+    if (!this.to.destroyed) this.to.write(chunk);
+  }
+
+  end() {
+    this.to.end();
+  }
+}
+
 export class Relay {
-  // `how`: 'split' or 'merged'.
+  // `how`: 'split', 'merged', or 'plain' for bytes as they come.
   static async start(port, how) {
     const relay = new Relay();
     relay.counts = { bytes: 0, writes: 0, merged: 0 };
     relay.open = new Set();
-    const Way = { split: Splitter, merged: Merger }[how];
+    const Way = { split: Splitter, merged: Merger, plain: Passer }[how];
     relay.server = createServer({ allowHalfOpen: true }, (near) => {
       const far = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
       for (const [from, to] of [[near, far], [far, near]]) {
@@ -101,8 +115,13 @@ export class Relay {
     return relay;
   }
 
-  async stop() {
+  // Every connection ends without a word, on both sides.
+  cut() {
     for (const socket of this.open) socket.destroy();
+  }
+
+  async stop() {
+    this.cut();
     await new Promise((done) => this.server.close(done));
   }
 }

@@ -82,6 +82,28 @@ static void test_ping_timeout(void **state)
     recovered(world, &world->a, "1 2 |");
 }
 
+static int setup_brief(void **state)
+{
+    return recovery_begin(
+        state, (struct server_config){.recovery_ms = 1000, .recovery_notice_ms = 45000}, 0);
+}
+
+/* The window begins when the loss is noticed; what left before is still there then. */
+static void test_noticed_late(void **state)
+{
+    struct world *world = *state;
+    both_in(world);
+    struct client stale = world->a;
+    world->a.peer->silent = true;
+    harness_pass(&world->h, 24000);
+    say(world, 1);
+    harness_pass(&world->h, 22000);
+    assert_null(client_socket(&world->a));
+    recovered(world, &stale, "1 |");
+    world->a = stale;
+    client_got(&world->b, "1");
+}
+
 static void test_one_namespace(void **state)
 {
     struct world *world = *state;
@@ -270,6 +292,7 @@ int main(void)
         TEST(test_nothing_missed),
         TEST(test_ended),
         TEST(test_ping_timeout),
+        cmocka_unit_test_setup_teardown(test_noticed_late, setup_brief, recovery_teardown),
         TEST(test_one_namespace),
         TEST(test_used_once),
         TEST(test_bad_offsets),
