@@ -274,7 +274,8 @@ static int setup(struct confab_server *server, void *user)
 
 int main(int argc, char **argv)
 {
-    static const char *const defaults[] = {"ping-interval-ms=2000", NULL};
+    static const char *const defaults[] = {"ping-interval-ms=2000", "recovery-ms=2m",
+                                           "recovery-skips-middleware=on", NULL};
     struct confab_app app = {.name = "confab-clientsuite",
                              .summary = "The server of socket.io-client's tests.",
                              .setup = setup,
