@@ -101,6 +101,15 @@ test('a program elsewhere serves the client bundles that came with the library',
   await gateway.stop();
 });
 
+test('every example compiles against what is installed', () => {
+  const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.c'));
+  assert.ok(examples.includes('send_msg.c'));
+  for (const file of examples) {
+    cpSync(join(root, 'examples', file), join(work, file));
+    compile(join(work, file), `example-${file.slice(0, -2)}`);
+  }
+});
+
 test('a larger application: what the tests of socket.io-client want to meet', async () => {
   cpSync(join(root, 'tests/tools/clientsuite.c'), join(work, 'clientsuite.c'));
   const gateway = await start(compile(join(work, 'clientsuite.c'), 'clientsuite'));

@@ -18,7 +18,8 @@ const blocks = [...readme.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, languag
 const block = (start) => blocks.find(({ text }) => text.startsWith(start))?.text;
 
 const known = ['./dev run', './dev test', 'docker compose up --build', 'build/release/bin/confab-gateway',
-  'import { createClient }', 'build/release/bin/confab-load', 'static void on_send_msg'];
+  'import { createClient }', 'build/release/bin/confab-load', 'static void on_send_msg',
+  'cmake --install'];
 
 test('every block is known here', () => {
   for (const { text } of blocks) {
@@ -108,6 +109,18 @@ test('the handler in C compiles, and the program it is taken from is there', () 
   const compiled = spawnSync('cc', ['-std=c11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', `-I${join(root, 'include')}`, file], { encoding: 'utf8' });
   rmSync(directory, { recursive: true });
   assert.equal(compiled.status, 0, compiled.stderr);
+});
+
+test('the library is installed, and the example compiled against it', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'confab-readme-'));
+  try {
+    const script = `set -e\n${block('cmake --install').replace('-o send_msg', '-o "$HOME/send_msg"')}\nldd "$HOME/send_msg"\n"$HOME/send_msg" --version`;
+    const typed = spawnSync('bash', ['-c', script], { cwd: root, encoding: 'utf8', env: { ...process.env, HOME: home } });
+    assert.equal(typed.status, 0, typed.stdout + typed.stderr);
+    assert.ok(typed.stdout.includes(`${home}/.local/lib/libconfab.so.0`), typed.stdout);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
 });
 
 test('its links lead somewhere', () => {
