@@ -117,6 +117,7 @@ struct options {
 enum option_redis_rooms { REDIS_ROOMS_EXACT, REDIS_ROOMS_ALL };
 enum option_redis_response_channel { REDIS_RESPONSE_SHARED, REDIS_RESPONSE_SPECIFIC };
 enum option_app { APP_CHAT, APP_NONE };
+enum option_same_site { SAME_SITE_LAX, SAME_SITE_STRICT, SAME_SITE_NONE };
 /* log_level and log_format: enum log_level, enum log_format of common/log.h */
 
 /* The set made from options.def; program is the name to show. Its values are a struct options. */

@@ -123,7 +123,7 @@ const char *option_check_origin(const char *text)
     return "is not an origin like https://example.org, https://*.example.org or http://localhost:*";
 }
 
-/* RFC 9110, 5.6.2: names of methods and headers. */
+/* RFC 9110, 5.6.2: names of methods, headers, cookies. */
 const char *option_check_token(const char *text)
 {
     size_t len = strlen(text);
@@ -131,6 +131,31 @@ const char *option_check_token(const char *text)
     if (len != 0 && len <= 64 && consists_of(text, len, "!#$%&'*+-.^_`|~"))
         return NULL;
     return "is not a name of letters, digits and -_.!#$%&'*+^`|~";
+}
+
+const char *option_check_cookie_name(const char *text)
+{
+    return text[0] == '\0' ? NULL : option_check_token(text);
+}
+
+/* RFC 6265, 4.1.1: no ';', which would begin another attribute. */
+const char *option_check_cookie_path(const char *text)
+{
+    if (text[0] == '\0' ||
+        (text[0] == '/' && consists_of(text, strlen(text), "/._~-!$&'()*+,=:@%")))
+        return NULL;
+    return "is not a path like / or /chat";
+}
+
+/* A leading dot is ignored by browsers (RFC 6265, 4.1.2.3). */
+const char *option_check_cookie_domain(const char *text)
+{
+    size_t at = text[0] == '.' ? 1 : 0;
+
+    if (text[0] == '\0' || (text[at] != '\0' && text[at] != '.' && text[at] != '-' &&
+                            consists_of(text, strlen(text), ".-") && strstr(text, "..") == NULL))
+        return NULL;
+    return "is not a domain like example.org";
 }
 
 const char *option_check_transport(const char *text)

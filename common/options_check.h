@@ -11,7 +11,10 @@ const char *option_check_cidr(const char *text);    /* 10.0.0.0/8, ::1/128, 192.
 const char *option_check_path(const char *text);    /* begins and ends with '/' */
 const char *option_check_origin(const char *text);  /* scheme://host[:port], a pattern, or * */
 const char *option_check_token(const char *text);   /* a method, a header's name */
-const char *option_check_transport(const char *text); /* polling, websocket */
+const char *option_check_cookie_name(const char *text);   /* a token, or empty */
+const char *option_check_cookie_path(const char *text);   /* begins with '/', no ';'; or empty */
+const char *option_check_cookie_domain(const char *text); /* example.org, or empty */
+const char *option_check_transport(const char *text);     /* polling, websocket */
 const char *option_check_redis_url(const char *text); /* redis://[user:pass@]host[:port][/db], or
                                                          empty */
 const char *option_check_prefix(const char *text);   /* printable ASCII without glob characters, '#'

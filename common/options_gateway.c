@@ -32,6 +32,8 @@ static const char *check_all(const void *values)
     if (opt->cors_credentials && has_item(&opt->cors_origins, "*"))
         return "--cors-credentials together with --cors-origins * would let every page act as its "
                "visitor: name the origins";
+    if (opt->cookie_same_site == SAME_SITE_NONE && !opt->cookie_secure)
+        return "--cookie-same-site none without --cookie-secure: browsers drop such a cookie";
     if (opt->drain_delay_ms >= opt->drain_timeout_ms && opt->drain_timeout_ms != 0)
         return "--drain-delay-ms is not below --drain-timeout-ms";
     if (opt->recovery_ms != 0 && opt->redis[0] != '\0')

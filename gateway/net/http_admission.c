@@ -101,6 +101,21 @@ void net_admission_deny(struct net_admission *admission, const char *message)
         http->admission.text = xstrdup(message);
 }
 
+/* Among the lines that the answer takes with it. */
+static void set_cookie(struct http *http, const struct eio_session *session)
+{
+    struct net *net = http->conn->net;
+
+    if (net->cookie.before == NULL)
+        return;
+    buf_reset(&net->lines);
+    if (http->lines != NULL)
+        buf_puts(&net->lines, http->lines);
+    cookie_add_line(&net->cookie, eio_session_sid(session), &net->lines);
+    free(http->lines);
+    http->lines = xstrdup(buf_text(&net->lines));
+}
+
 static void open_session(struct http *http)
 {
     struct conn *conn = http->conn;
@@ -124,7 +139,8 @@ static void open_session(struct http *http)
         return;
     }
     http_engine_prepare_get(http);
-    eio_handshake_polling(net->engine, &http->get, handshake, random, net->now_ms);
+    set_cookie(http,
+               eio_handshake_polling(net->engine, &http->get, handshake, random, net->now_ms));
 }
 
 /* {"code":4,"message":"…"} for a filter's own words. */

@@ -31,6 +31,7 @@
 #include "common/timerq.h"
 #include "gateway/net/address.h"
 #include "gateway/net/coding.h"
+#include "gateway/net/cookie.h"
 #include "gateway/net/cors.h"
 #include "gateway/net/http_chunked.h"
 #include "gateway/net/http_head.h"
@@ -89,6 +90,7 @@ struct net {
     unsigned max_connections;
     struct origin_rules origins;
     struct cors cors;
+    struct cookie cookie;
     size_t compress_from_bytes; /* 0: never */
     struct coder *coder;        /* owned; NULL until something was compressed */
     struct address_list proxies;

@@ -73,6 +73,7 @@ static int configure(struct net *net, const struct net_config *config)
     net->keep_alive_line = xstrdup(line);
     if (!origin_rules_init(&net->origins, config->cors.origins.items, config->cors.origins.count) ||
         !cors_init(&net->cors, &config->cors, &net->origins) ||
+        !cookie_init(&net->cookie, &config->cookie) ||
         !address_list_init(&net->proxies, config->trusted_proxies, config->trusted_proxy_count))
         return CONFAB_EINVAL;
     net_set_tag(net, config->node_tag);
@@ -171,6 +172,7 @@ void net_free(struct net **pointer)
     close_all(net);
     lws_glue_fini(net);
     event_del(&net->timer);
+    cookie_fini(&net->cookie);
     cors_fini(&net->cors);
     timerq_fini(&net->rests);
     origin_rules_fini(&net->origins);

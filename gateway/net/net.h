@@ -60,6 +60,17 @@ struct net_compression_config {
     size_t from_bytes; /* shorter ones go out as they are; 0: all do */
 };
 
+/* A cookie with the session's id on the answer to a polling handshake (gateway/net/cookie.h). */
+struct net_cookie_config {
+    const char *name; /* NULL or "": no cookie */
+    const char *path; /* NULL or "": no such attribute, as for the next */
+    const char *domain;
+    int64_t max_age_s; /* 0: until the browser ends */
+    bool for_scripts;  /* without HttpOnly */
+    bool secure;       /* sent back by TLS alone */
+    enum { NET_SAME_SITE_LAX, NET_SAME_SITE_STRICT, NET_SAME_SITE_NONE } same_site;
+};
+
 /* Copied by net_new(), the lists too; `files` is borrowed. Zero means the default given. */
 struct net_config {
     const char *path;       /* of the Engine.IO endpoint, from slash to slash: "/socket.io/" */
@@ -67,6 +78,7 @@ struct net_config {
     const char *node_tag;   /* for the header X-Node; may be NULL until net_set_tag() */
     struct net_cors_config cors;
     struct net_compression_config compression;
+    struct net_cookie_config cookie;
     const char *const *trusted_proxies; /* "10.0.0.0/8", "fd00::/8", "192.0.2.1" */
     size_t trusted_proxy_count;
     const struct net_files *files; /* looked at before the engine; may be NULL */
