@@ -113,7 +113,8 @@ static void make_engine(struct gateway *gateway)
                                 .max_per_second_bytes = o->max_per_second_bytes,
                                 .polling = offers(o, "polling"),
                                 .websocket = offers(o, "websocket"),
-                                .upgrades = o->upgrades};
+                                .upgrades = o->upgrades,
+                                .revision_3 = o->allow_eio3};
     if (gateway->raw != NULL)
         gateway->engine = eio_engine_new(&config, raw_mux_events(), gateway);
     else

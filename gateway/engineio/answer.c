@@ -6,6 +6,7 @@
 #define TYPE_JSON "application/json"
 #define TYPE_HTML "text/html"
 #define TYPE_TEXT "text/plain; charset=UTF-8"
+#define TYPE_BYTES "application/octet-stream"
 
 /* X(error, number in the body, status of an ordinary request, message) */
 #define ERRORS(X)                                                 \
@@ -68,9 +69,9 @@ struct eio_answer eio_answer_empty(int status)
     return (struct eio_answer){status, NULL, "", -1};
 }
 
-struct eio_answer eio_answer_payload(void)
+struct eio_answer eio_answer_payload(enum frame_kind kind)
 {
-    return (struct eio_answer){200, TYPE_TEXT, "", -1};
+    return (struct eio_answer){200, kind == FRAME_BINARY ? TYPE_BYTES : TYPE_TEXT, "", -1};
 }
 
 struct eio_answer eio_answer_ok(void)

@@ -25,6 +25,7 @@ struct eio_engine *eio_engine_new(const struct eio_config *config, const struct 
     htable_init(&engine->sessions, table_seed);
     timerfifo_init(&engine->pings);
     timerfifo_init(&engine->pongs);
+    timerfifo_init(&engine->silences);
     timerfifo_init(&engine->upgrades);
     timerfifo_init(&engine->close_waits);
     timerq_init(&engine->flows);
@@ -32,6 +33,7 @@ struct eio_engine *eio_engine_new(const struct eio_config *config, const struct 
     list_init(&engine->slow_new);
     list_init(&engine->ended);
     engine->ping = control_frame("2");
+    engine->pong = control_frame("3");
     engine->probe_pong = control_frame("3probe");
     return engine;
 }
@@ -51,11 +53,13 @@ void eio_engine_free(struct eio_engine **engine_at)
     htable_fini(&engine->sessions);
     timerfifo_fini(&engine->pings);
     timerfifo_fini(&engine->pongs);
+    timerfifo_fini(&engine->silences);
     timerfifo_fini(&engine->upgrades);
     timerfifo_fini(&engine->close_waits);
     timerq_fini(&engine->flows);
     timerfifo_fini(&engine->slow);
     frame_release(engine->ping);
+    frame_release(engine->pong);
     frame_release(engine->probe_pong);
     free(engine);
     *engine_at = NULL;
@@ -104,8 +108,8 @@ bool eio_engine_is_leaving(const struct eio_engine *engine)
 
 int64_t eio_engine_deadline(const struct eio_engine *engine)
 {
-    const struct timerfifo *queues[] = {&engine->pings, &engine->pongs, &engine->upgrades,
-                                        &engine->close_waits, &engine->slow};
+    const struct timerfifo *queues[] = {&engine->pings,    &engine->pongs,       &engine->silences,
+                                        &engine->upgrades, &engine->close_waits, &engine->slow};
     int64_t soonest_ms = timerq_next(&engine->flows);
     size_t i;
 

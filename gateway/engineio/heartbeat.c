@@ -2,8 +2,10 @@
  * Signs of life: a ping every interval, a pong within the timeout.
  *
  * The server pings, the client answers `3`; nothing else counts (Engine.IO revision 4). A ping
- * counts as sent when it is queued, whether a GET is there to take it or not. All intervals and all
- * timeouts are equal, so both kinds of deadlines are queues of which only the heads are looked at.
+ * counts as sent when it is queued, whether a GET is there to take it or not. In revision 3 the
+ * client pings, the server answers `3`, and a client that does not for an interval and a timeout is
+ * gone. All intervals and all timeouts are equal, so each kind of deadlines is a queue of which
+ * only the head is looked at.
  */
 #include "gateway/engineio/internal.h"
 
@@ -16,7 +18,21 @@ static void disarm(struct eio_session *session)
 {
     struct eio_engine *engine = session->engine;
 
-    timerfifo_disarm(session->awaits_pong ? &engine->pongs : &engine->pings, &session->beat);
+    if (session->revision == EIO_REVISION_3)
+        timerfifo_disarm(&engine->silences, &session->beat);
+    else
+        timerfifo_disarm(session->awaits_pong ? &engine->pongs : &engine->pings, &session->beat);
+}
+
+/* Revision 3. */
+static void expect_client(struct eio_session *session, int64_t now_ms)
+{
+    const struct eio_config *config = &session->engine->config;
+
+    disarm(session);
+    if (!session->paused)
+        timerfifo_arm(&session->engine->silences, &session->beat,
+                      now_ms + config->ping_interval_ms + config->ping_timeout_ms);
 }
 
 static void expect_ping(struct eio_session *session, int64_t now_ms)
@@ -30,7 +46,10 @@ static void expect_ping(struct eio_session *session, int64_t now_ms)
 
 void eio_heartbeat_start(struct eio_session *session, int64_t now_ms)
 {
-    expect_ping(session, now_ms);
+    if (session->revision == EIO_REVISION_3)
+        expect_client(session, now_ms);
+    else
+        expect_ping(session, now_ms);
 }
 
 void eio_heartbeat_stop(struct eio_session *session)
@@ -43,10 +62,18 @@ void eio_heartbeat_pong(struct eio_session *session, int64_t now_ms)
     expect_ping(session, now_ms);
 }
 
+void eio_heartbeat_ping(struct eio_session *session, int64_t now_ms)
+{
+    expect_client(session, now_ms);
+    eio_session_push(session, frame_hold(session->engine->pong));
+}
+
 void eio_heartbeat_restart(struct eio_session *session, int64_t now_ms)
 {
     struct eio_engine *engine = session->engine;
 
+    if (session->revision == EIO_REVISION_3)
+        expect_client(session, now_ms);
     if (!session->awaits_pong)
         return;
     disarm(session);
@@ -76,7 +103,8 @@ void eio_heartbeat_advance(struct eio_engine *engine, int64_t now_ms)
 
     while ((due = timerfifo_pop_due(&engine->pings, now_ms)) != NULL)
         ping(container_of(due, struct eio_session, beat), now_ms);
-    while ((due = timerfifo_pop_due(&engine->pongs, now_ms)) != NULL)
+    while ((due = timerfifo_pop_due(&engine->pongs, now_ms)) != NULL ||
+           (due = timerfifo_pop_due(&engine->silences, now_ms)) != NULL)
         eio_session_end(container_of(due, struct eio_session, beat), EIO_CLOSE_PING_TIMEOUT,
                         EIO_GET_CLOSE);
 }

@@ -23,7 +23,7 @@ enum eio_session_state { EIO_OPEN, EIO_CLOSING, EIO_ENDED };
 enum eio_get_state {
     EIO_GET_IDLE, /* not opened yet, or answered */
     EIO_GET_WAITING,
-    EIO_GET_NOOP,       /* 200 `6` */
+    EIO_GET_NOOP,       /* 200 `6` (revision 3: `1:6`, and so on) */
     EIO_GET_CLOSE,      /* 200 `1` */
     EIO_GET_NOOP_CLOSE, /* 200 `6` 0x1e `1` */
     EIO_GET_REFUSED     /* 400 */
@@ -54,6 +54,7 @@ struct eio_session {
     uint8_t state;        /* enum eio_session_state */
     uint8_t transport;    /* enum eio_transport */
     uint8_t reason;       /* enum eio_close_reason, once not open any more */
+    uint8_t revision;     /* EIO_REVISION_3 or _4, for life */
     uint8_t pauses;       /* EIO_PAUSE_…: why it is paused */
     bool base64 : 1;      /* the client takes no binary frames */
     bool paused : 1;      /* by whomever */
@@ -63,7 +64,7 @@ struct eio_session {
 
     struct eio_engine *engine;     /* borrowed */
     struct htable_entry by_sid;    /* while in_table */
-    struct timerfifo_entry beat;   /* next ping, or the pong's deadline */
+    struct timerfifo_entry beat;   /* next ping, or the deadline of a pong, or of a client's ping */
     struct timerfifo_entry expiry; /* open: of the upgrade; closing: of the close wait */
     struct list ended;             /* in the engine's list of that name, once EIO_ENDED */
 
@@ -89,7 +90,8 @@ struct eio_engine {
     void *user;
     struct htable sessions; /* by sid: open, or closing and waiting for a GET */
     struct timerfifo pings, pongs, upgrades, close_waits;
-    struct timerq flows; /* flow.c, as is what follows */
+    struct timerfifo silences; /* revision 3: the client pings */
+    struct timerq flows;       /* flow.c, as is what follows */
     struct timerfifo slow;
     struct list slow_new;
     struct list ended;
@@ -97,6 +99,7 @@ struct eio_engine {
     size_t open_count;
     struct eio_counters counters;
     struct frame *ping;       /* `2` */
+    struct frame *pong;       /* `3` */
     struct frame *probe_pong; /* `3probe` */
     bool refuses_new;
 };
@@ -154,6 +157,8 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
 void eio_queue_push(struct eio_queue **queue, struct frame *frame);
 /* Gives the reference; frees the queue with its last frame. NULL when empty. */
 struct frame *eio_queue_pull(struct eio_queue **queue);
+/* Whether one of the frames is of bytes. */
+bool eio_queue_has_binary(const struct eio_queue *queue);
 
 /* ---- polling.c ---- */
 
@@ -194,8 +199,10 @@ void eio_flow_advance(struct eio_engine *engine, int64_t now_ms);
 void eio_heartbeat_start(struct eio_session *session, int64_t now_ms);
 void eio_heartbeat_stop(struct eio_session *session);
 void eio_heartbeat_pong(struct eio_session *session, int64_t now_ms);
-/* The session was paused or restarted, or changed its transport: a pong that is awaited gets its
- * full time again (none runs while paused). */
+/* Revision 3, where the client pings: it is answered. */
+void eio_heartbeat_ping(struct eio_session *session, int64_t now_ms);
+/* The session was paused or restarted, or changed its transport: what is awaited from the client
+ * gets its full time again (none runs while paused). */
 void eio_heartbeat_restart(struct eio_session *session, int64_t now_ms);
 void eio_heartbeat_advance(struct eio_engine *engine, int64_t now_ms);
 
@@ -204,6 +211,22 @@ void eio_heartbeat_advance(struct eio_engine *engine, int64_t now_ms);
 /* Lets go of the WebSockets of a session that ends; the network closes them. */
 void eio_ws_drop(struct eio_session *session);
 void eio_ws_drop_probe(struct eio_session *session);
+
+/* ---- revision.c: packets in and out, as the session's revision has them ---- */
+
+/* As eio_packet_decode(), eio_payload_next(). `kind`: of the WebSocket message, of the body. */
+int eio_session_decode(const struct eio_session *session, enum frame_kind kind, const char *bytes,
+                       size_t length_bytes, struct buf *scratch, struct eio_packet *packet);
+int eio_session_payload_next(const struct eio_session *session, struct eio_payload *payload,
+                             enum frame_kind kind, struct buf *scratch, struct eio_packet *packet);
+/* What a WebSocket carries for a frame. Takes the reference, gives one. */
+struct frame *eio_session_websocket_frame(const struct eio_session *session, struct frame *frame);
+/* What the body has to be that takes all that is queued; and a frame in it. */
+enum frame_kind eio_session_body_kind(const struct eio_session *session);
+void eio_session_body_add(const struct eio_session *session, struct buf *body, enum frame_kind kind,
+                          struct frame *frame, bool first);
+/* The body of the fixed answers: noop, close, both. */
+const char *eio_control_body(unsigned revision, enum eio_get_state answer);
 
 /* ---- answer.c ---- */
 
@@ -220,8 +243,8 @@ struct eio_answer eio_answer_error(enum eio_error error);
 struct eio_answer eio_answer_draining(void);
 /* 400, 413, 500 …: no body. */
 struct eio_answer eio_answer_empty(int status);
-/* 200 with a payload: a GET's. */
-struct eio_answer eio_answer_payload(void);
+/* 200 with a payload of that form: a GET's. */
+struct eio_answer eio_answer_payload(enum frame_kind kind);
 /* 200 `ok`: a POST's. */
 struct eio_answer eio_answer_ok(void);
 

@@ -14,8 +14,8 @@
 #define OPEN_PACKET_MAX_BYTES \
     256 /* 71 of keys, at most 31 of sid, 12 of upgrades, 3 numbers of 20 */
 
-static int decode_base64(const char *text, size_t length_bytes, struct buf *scratch,
-                         struct eio_packet *packet)
+int eio_base64_decode(const char *text, size_t length_bytes, struct buf *scratch,
+                      struct eio_packet *packet)
 {
     size_t most = base64_decoded_max(length_bytes);
     uint8_t *out;
@@ -41,7 +41,7 @@ int eio_packet_decode(enum frame_kind kind, const char *bytes, size_t length_byt
     if (length_bytes == 0)
         return CONFAB_EPARSE;
     if (bytes[0] == BASE64_MARK)
-        return decode_base64(bytes + 1, length_bytes - 1, scratch, packet);
+        return eio_base64_decode(bytes + 1, length_bytes - 1, scratch, packet);
     if (bytes[0] < '0' || bytes[0] > '0' + EIO_PACKET_NOOP)
         return CONFAB_EPARSE;
     *packet = (struct eio_packet){(enum eio_packet_type)(bytes[0] - '0'), FRAME_TEXT, bytes + 1,

@@ -49,6 +49,10 @@ struct eio_packet {
 int eio_packet_decode(enum frame_kind kind, const char *bytes, size_t length_bytes,
                       struct buf *scratch, struct eio_packet *packet);
 
+/* Its part for base64, behind the mark. */
+int eio_base64_decode(const char *text, size_t length_bytes, struct buf *scratch,
+                      struct eio_packet *packet);
+
 /* The frame of a packet; the caller owns the one reference. */
 struct frame *eio_packet_encode(const struct eio_packet *packet);
 
@@ -110,6 +114,13 @@ struct eio_query {
 /* Reads `query` (NUL-terminated, without `?`) in one pass and without allocating. Never fails:
  * nonsense is an unknown transport, another revision, an empty sid. */
 void eio_query_parse(const char *query, struct eio_query *out);
+
+/* The protocol's revision that a request speaks: 4 says so, and all else means 3. */
+enum { EIO_REVISION_3 = 3, EIO_REVISION_4 = 4 };
+static inline unsigned eio_query_revision(const struct eio_query *query)
+{
+    return query->is_revision_4 ? EIO_REVISION_4 : EIO_REVISION_3;
+}
 
 /* ---- the open packet ---- */
 

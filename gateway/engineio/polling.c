@@ -19,6 +19,7 @@ static void attach_get(struct eio_session *session, struct eio_get *get)
 {
     get->carrier.session = session;
     get->state = EIO_GET_WAITING;
+    get->revision = session->revision;
     session->get = get;
 }
 
@@ -60,16 +61,19 @@ void eio_get_open(struct eio_session *session, struct eio_get *get, int64_t now_
         eio_session_drop_get(session, EIO_GET_NOOP);
 }
 
-/* Moves the queue into the body. What does not fit there is an overflow like any other. */
-static void take_queue(struct eio_session *session, struct eio_get *get, struct buf *body)
+/* Moves the queue into the body, whose form it returns. What does not fit there is an overflow like
+ * any other. */
+static enum frame_kind take_queue(struct eio_session *session, struct eio_get *get,
+                                  struct buf *body)
 {
     struct eio_counters *counters = &session->engine->counters;
+    enum frame_kind kind = eio_session_body_kind(session);
     size_t before = body->len;
     struct frame *frame;
     bool first = true;
 
     while ((frame = eio_session_pull(session)) != NULL) {
-        eio_payload_add(body, frame, first);
+        eio_session_body_add(session, body, kind, frame, first);
         eio_count_out(session->engine, frame);
         frame_release(frame);
         first = false;
@@ -77,40 +81,38 @@ static void take_queue(struct eio_session *session, struct eio_get *get, struct 
     if (buf_error(body) != CONFAB_OK) {
         buf_reset(body);
         eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
-        buf_puts(body, "1");
-        return;
+        buf_puts(body, eio_control_body(get->revision, EIO_GET_CLOSE));
+        return FRAME_TEXT;
     }
     counters->bytes_out += body->len - before;
     session->get = NULL;
     get->carrier.session = NULL;
+    return kind;
 }
 
 bool eio_get_take(struct eio_get *get, struct eio_answer *answer, struct buf *body)
 {
     struct eio_session *session = eio_carrier_session(&get->carrier);
+    enum eio_get_state state = (enum eio_get_state)get->state;
+    enum frame_kind kind = FRAME_TEXT;
 
-    switch ((enum eio_get_state)get->state) {
+    switch (state) {
     case EIO_GET_IDLE:
         return false;
     case EIO_GET_WAITING:
         if (session->queue == NULL)
             return false;
-        take_queue(session, get, body);
+        kind = take_queue(session, get, body);
         break;
     case EIO_GET_NOOP:
-        buf_puts(body, "6");
-        break;
     case EIO_GET_CLOSE:
-        buf_puts(body, "1");
-        break;
     case EIO_GET_NOOP_CLOSE:
-        buf_puts(body, "6\x1e"
-                       "1");
+        buf_puts(body, eio_control_body(get->revision, state));
         break;
     case EIO_GET_REFUSED:
         break;
     }
-    *answer = get->state == EIO_GET_REFUSED ? eio_answer_empty(400) : eio_answer_payload();
+    *answer = state == EIO_GET_REFUSED ? eio_answer_empty(400) : eio_answer_payload(kind);
     get->state = EIO_GET_IDLE;
     return true;
 }
@@ -149,7 +151,9 @@ bool eio_post_open(struct eio_session *session, struct eio_post *post, const cha
     (void)now_ms;
     post->carrier.session = NULL;
     post->state = EIO_POST_IDLE;
-    if (session->state == EIO_ENDED || session->post != NULL || is_octet_stream(content_type)) {
+    post->binary = is_octet_stream(content_type);
+    if (session->state == EIO_ENDED || session->post != NULL ||
+        (post->binary && session->revision != EIO_REVISION_3)) {
         *answer = eio_answer_empty(400);
         eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
         return false;
@@ -172,6 +176,7 @@ static bool packet_is_sound(const struct eio_packet *packet)
 static bool receive_payload(struct eio_session *session, const char *body, size_t length_bytes,
                             size_t *at, bool whole, int64_t now_ms)
 {
+    enum frame_kind kind = session->post->binary ? FRAME_BINARY : FRAME_TEXT;
     struct eio_payload payload;
     struct eio_packet packet;
     struct buf scratch;
@@ -180,7 +185,7 @@ static bool receive_payload(struct eio_session *session, const char *body, size_
     buf_init(&scratch, length_bytes);
     eio_payload_begin(&payload, body + *at, length_bytes - *at);
     while (session->state != EIO_ENDED && (whole || !eio_flow_stops(session)) &&
-           (got = eio_payload_next(&payload, &scratch, &packet)) > 0) {
+           (got = eio_session_payload_next(session, &payload, kind, &scratch, &packet)) > 0) {
         if (packet_is_sound(&packet))
             eio_session_receive(session, &packet, EIO_GET_NOOP, now_ms);
         else

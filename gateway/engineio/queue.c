@@ -43,6 +43,17 @@ void eio_queue_push(struct eio_queue **queue, struct frame *frame)
     q->count++;
 }
 
+bool eio_queue_has_binary(const struct eio_queue *queue)
+{
+    uint32_t i;
+
+    for (i = 0; queue != NULL && i < queue->count; i++) {
+        if (frame_kind(queue->frames[(queue->head + i) & (queue->cap - 1)]) == FRAME_BINARY)
+            return true;
+    }
+    return false;
+}
+
 struct frame *eio_queue_pull(struct eio_queue **queue)
 {
     struct eio_queue *q = *queue;

@@ -59,11 +59,12 @@ static void route_known(const struct eio_engine *engine, const struct eio_reques
     }
     /* Without an upgrade only polling has requests, whatever the session's transport is. */
     polls = session->transport == EIO_POLLING && query->transport == EIO_QUERY_TRANSPORT_POLLING;
-    if ((!request->is_upgrade && !polls) || !query->is_revision_4) {
+    if ((!request->is_upgrade && !polls) || session->revision != eio_query_revision(query)) {
         refuse_with(verdict, eio_answer_bad_request(), request->is_upgrade);
         return;
     }
     verdict->session = session;
+    verdict->base64 = query->b64;
     if (request->is_upgrade)
         verdict->route = upgrade_route(session, query->transport);
     else if (request->method == EIO_GET)
@@ -86,7 +87,7 @@ static void route_handshake(const struct eio_engine *engine, const struct eio_re
         refuse_with(verdict, eio_answer_bad_request(), is_upgrade);
     else if (!websocket && is_upgrade)
         verdict->route = EIO_ROUTE_WS_REFUSE;
-    else if (!query->is_revision_4)
+    else if (!query->is_revision_4 && !engine->config.revision_3)
         refuse_with(verdict, eio_answer_error(EIO_ERROR_REVISION), is_upgrade);
     else if (engine->refuses_new)
         refuse_with(verdict, eio_answer_draining(), is_upgrade);

@@ -30,14 +30,16 @@ void eio_carrier_wake(struct eio_carrier *carrier)
 }
 
 /* The answers that never were frames. */
-static void count_answer(struct eio_counters *counters, enum eio_get_state answer)
+static void count_answer(struct eio_session *session, enum eio_get_state answer)
 {
+    struct eio_counters *counters = &session->engine->counters;
     bool noop = answer == EIO_GET_NOOP || answer == EIO_GET_NOOP_CLOSE;
     bool close = answer == EIO_GET_CLOSE || answer == EIO_GET_NOOP_CLOSE;
 
     counters->packets_out[EIO_PACKET_NOOP] += noop;
     counters->packets_out[EIO_PACKET_CLOSE] += close;
-    counters->bytes_out += noop && close ? 3u : 1u; /* with the separator */
+    if (noop || close)
+        counters->bytes_out += strlen(eio_control_body(session->revision, answer));
 }
 
 void eio_session_drop_get(struct eio_session *session, enum eio_get_state answer)
@@ -46,7 +48,7 @@ void eio_session_drop_get(struct eio_session *session, enum eio_get_state answer
 
     if (get == NULL)
         return;
-    count_answer(&session->engine->counters, answer);
+    count_answer(session, answer);
     session->get = NULL;
     get->carrier.session = NULL;
     get->state = (uint8_t)answer;
@@ -121,6 +123,8 @@ struct eio_session *eio_session_new(struct eio_engine *engine, enum eio_transpor
     list_init(&session->ended);
     eio_query_parse(handshake->query, &query);
     session->base64 = query.b64;
+    session->revision =
+        engine->config.revision_3 ? (uint8_t)eio_query_revision(&query) : EIO_REVISION_4;
 
     make_sid(session, random);
     same = htable_insert(&engine->sessions, &session->by_sid, session->sid, strlen(session->sid));
@@ -259,6 +263,19 @@ bool eio_session_send_set(struct eio_session *session, struct frame_set *set, bo
 
 /* ---- what the client sends ---- */
 
+/* What is the other revision's direction ends the session. */
+static void receive_beat(struct eio_session *session, enum eio_packet_type type, int64_t now_ms)
+{
+    bool client_pings = session->revision == EIO_REVISION_3;
+
+    if (client_pings != (type == EIO_PACKET_PING))
+        eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
+    else if (client_pings)
+        eio_heartbeat_ping(session, now_ms);
+    else
+        eio_heartbeat_pong(session, now_ms);
+}
+
 void eio_session_receive(struct eio_session *session, const struct eio_packet *packet,
                          enum eio_get_state close_answer, int64_t now_ms)
 {
@@ -277,13 +294,11 @@ void eio_session_receive(struct eio_session *session, const struct eio_packet *p
                                    packet->length_bytes);
         break;
     case EIO_PACKET_PONG:
-        eio_heartbeat_pong(session, now_ms);
+    case EIO_PACKET_PING:
+        receive_beat(session, packet->type, now_ms);
         break;
     case EIO_PACKET_CLOSE:
         eio_session_end(session, EIO_CLOSE_TRANSPORT_CLOSE, close_answer);
-        break;
-    case EIO_PACKET_PING: /* the other revision's direction */
-        eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
         break;
     case EIO_PACKET_OPEN:
     case EIO_PACKET_UPGRADE:
@@ -404,6 +419,11 @@ void *eio_session_user(const struct eio_session *session)
 const char *eio_session_sid(const struct eio_session *session)
 {
     return session->sid;
+}
+
+unsigned eio_session_revision(const struct eio_session *session)
+{
+    return session->revision;
 }
 
 enum eio_transport eio_session_transport(const struct eio_session *session)

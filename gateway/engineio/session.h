@@ -1,5 +1,5 @@
 /*
- * Engine.IO 4 sessions without I/O.
+ * Engine.IO sessions without I/O.
  *
  * An engine owns all sessions of one gateway: their ids, heartbeats, transports, upgrades, queues
  * and ends. It is told what arrived and what time it is, and it tells what to send and when to call
@@ -23,8 +23,10 @@
  *   eio_engine_advance(), then requests and frames (a session whose time is over must be unknown to
  *   the requests of the same instant), then what wake marked, then eio_engine_reap().
  *
- * Wire rules: Engine.IO protocol revision 4 (open, ping/pong, payloads, upgrade); the behaviour of
- * the reference server where the protocol leaves it open is written down in docs/protocol.md.
+ * Wire rules: Engine.IO protocol revision 4 (open, ping/pong, payloads, upgrade), and revision 3
+ * where the configuration allows it; a session keeps the revision of its first request. The
+ * behaviour of the reference server where the protocol leaves it open is written down in
+ * docs/protocol.md.
  */
 #ifndef CONFAB_ENGINEIO_SESSION_H
 #define CONFAB_ENGINEIO_SESSION_H
@@ -97,6 +99,7 @@ struct eio_config {
     bool polling, websocket; /* transports offered */
     bool upgrades;           /* announced in the open packet; without them a WebSocket for a polling
                                 session opens and is closed */
+    bool revision_3;         /* requests of that revision may open sessions */
 };
 
 /* What the first request of a session said; kept for the application (Node's socket.handshake).
@@ -219,8 +222,8 @@ bool eio_session_send_set(struct eio_session *session, struct frame_set *set, bo
  * within close_wait_ms. on_close comes at once (inside the call). Idempotent. */
 void eio_session_close(struct eio_session *session, enum eio_close_reason reason, int64_t now_ms);
 /* Stops (true) or restarts reading from the client: bounds what waits behind a pending decision.
- * Pongs are not read either while paused, so its ping timeout is suspended. What a WebSocket had
- * read already may still arrive. Of a POST body the rest is kept and given in the
+ * Pongs and pings are not read either while paused, so its ping timeout is suspended. What a
+ * WebSocket had read already may still arrive. Of a POST body the rest is kept and given in the
  * eio_engine_advance() after the restart; its answer waits until then (so that the client sends no
  * further one), and it is given at once only to a client that moves to a WebSocket without waiting
  * for that answer. The engine itself pauses a session that is above its rates; it reads on when
@@ -229,7 +232,8 @@ void eio_session_pause(struct eio_session *session, bool paused, int64_t now_ms)
 /* One pointer for the upper neighbour. */
 void eio_session_set_user(struct eio_session *session, void *user);
 void *eio_session_user(const struct eio_session *session);
-const char *eio_session_sid(const struct eio_session *session); /* secret; borrowed */
+const char *eio_session_sid(const struct eio_session *session);   /* secret; borrowed */
+unsigned eio_session_revision(const struct eio_session *session); /* 3 or 4 */
 enum eio_transport eio_session_transport(const struct eio_session *session);
 const struct eio_handshake *eio_session_handshake(const struct eio_session *session); /* borrowed */
 size_t eio_session_queued_bytes(const struct eio_session *session);
@@ -272,6 +276,7 @@ struct eio_verdict {
      * is accepted in a later turn, route the request once more then; anything but EIO_ROUTE_UPGRADE
      * means to close it. */
     struct eio_session *session;
+    bool base64;              /* with UPGRADE: goes to struct eio_ws */
     struct eio_answer answer; /* with EIO_ROUTE_REFUSE; see eio_answer_for_upgrade() */
 };
 
@@ -302,16 +307,19 @@ struct eio_carrier {
 struct eio_get {
     struct eio_carrier carrier;
     uint8_t state;
+    uint8_t revision;
 };
 struct eio_post {
     struct eio_carrier carrier;
     uint8_t state;
+    bool binary; /* the body is revision 3's binary payload */
 };
 struct eio_ws {
     struct eio_carrier carrier;
     uint8_t state;
     uint8_t paused;     /* the network must not read now; look after each wake */
     uint8_t pongs_owed; /* `3probe` frames to be taken */
+    bool base64;        /* the client takes no binary here; set from the verdict of an upgrade */
 };
 
 /* ---- lower half: polling ---- */
@@ -338,8 +346,8 @@ void eio_get_lost(struct eio_get *get, int64_t now_ms);
 
 /* A POST begins (its body is still to be read): a second one at the same time is refused (false:
  * answer 400, empty body, the first connection is to be cut when its wake comes, session over), as
- * is application/octet-stream. `content_type` may be NULL. `*answer` is set on false. When the
- * session ends while the body is read the connection is to be cut. */
+ * is application/octet-stream in revision 4. `content_type` may be NULL. `*answer` is set on false.
+ * When the session ends while the body is read the connection is to be cut. */
 bool eio_post_open(struct eio_session *session, struct eio_post *post, const char *content_type,
                    struct eio_answer *answer, int64_t now_ms);
 /* The whole body. Its packets are given upwards in order. The answer is taken with eio_post_take()

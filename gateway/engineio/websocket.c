@@ -147,6 +147,8 @@ static void take_over(struct eio_session *session, int64_t now_ms)
     session->transport = EIO_WEBSOCKET;
     ws->state = EIO_WS_CARRIER;
     ws->paused = session->paused;
+    if (session->revision == EIO_REVISION_3)
+        session->base64 = ws->base64;
     engine->counters.upgrades++;
     eio_session_drop_get(session, EIO_GET_NOOP);
     eio_carrier_wake(&ws->carrier);
@@ -209,7 +211,7 @@ void eio_ws_receive(struct eio_ws *ws, enum frame_kind kind, const char *bytes, 
         return;
     session->engine->counters.bytes_in += length_bytes;
     buf_init(&scratch, length_bytes);
-    if (eio_packet_decode(kind, bytes, length_bytes, &scratch, &packet) != CONFAB_OK) {
+    if (eio_session_decode(session, kind, bytes, length_bytes, &scratch, &packet) != CONFAB_OK) {
         if (from_probe)
             eio_ws_drop_probe(session);
         else if (session->state == EIO_OPEN)
@@ -224,17 +226,6 @@ void eio_ws_receive(struct eio_ws *ws, enum frame_kind kind, const char *bytes, 
 
 /* ---- out ---- */
 
-/* For clients that take no binary frames: the polling form as a text frame. */
-static struct frame *as_text(struct frame *binary)
-{
-    size_t length_bytes;
-    const char *text = frame_polling(binary, &length_bytes);
-    struct frame *frame = frame_text(NULL, text, length_bytes);
-
-    frame_release(binary);
-    return frame;
-}
-
 static struct frame *next_frame(struct eio_session *session, struct eio_ws *ws)
 {
     struct frame *frame;
@@ -246,9 +237,7 @@ static struct frame *next_frame(struct eio_session *session, struct eio_ws *ws)
     if (ws != session->ws)
         return NULL;
     frame = eio_session_pull(session);
-    if (frame != NULL && session->base64 && frame_kind(frame) == FRAME_BINARY)
-        frame = as_text(frame);
-    return frame;
+    return frame != NULL ? eio_session_websocket_frame(session, frame) : NULL;
 }
 
 struct frame *eio_ws_take(struct eio_ws *ws)

@@ -159,17 +159,20 @@ static bool check_origin(struct http *http, const struct http_head *head)
     return false;
 }
 
-static void upgrade(struct http *http, struct eio_session *session)
+/* `verdict` NULL: it is only accepted to be closed. */
+static void upgrade(struct http *http, const struct eio_verdict *verdict)
 {
     struct conn *conn = http->conn;
     int64_t now_ms = conn->net->now_ms;
 
     if (!ws_accept(conn))
         return;
-    if (session != NULL)
-        eio_ws_upgrade(session, &conn->ws->eio, now_ms);
-    else
+    if (verdict != NULL) {
+        conn->ws->eio.base64 = verdict->base64;
+        eio_ws_upgrade(verdict->session, &conn->ws->eio, now_ms);
+    } else {
         ws_close(conn, WS_CLOSE_NONE, NET_CLOSE_WS_BY_SERVER);
+    }
 }
 
 /* ---- bodies ---- */
@@ -268,7 +271,7 @@ static void follow(struct net_request *request, struct eio_verdict *verdict)
         break;
     case EIO_ROUTE_UPGRADE:
         if (check_origin(http, request->head) && check_ws_handshake(http, request->head))
-            upgrade(http, verdict->session);
+            upgrade(http, verdict);
         break;
     case EIO_ROUTE_WS_REFUSE:
         if (check_ws_handshake(http, request->head))

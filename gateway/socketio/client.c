@@ -211,6 +211,8 @@ static bool crossed_our_end(const struct sio_client *client, const struct sio_pa
 
 static void receive(struct sio_client *client, struct sio_packet *packet)
 {
+    if (sio_client_is_old(client))
+        sio_old_split_namespace(packet);
     struct confab_socket *socket = find_socket(client, packet->nsp, packet->nsp_bytes);
     if (packet->type == SIO_EVENT)
         client->server->counters.events_in++;
@@ -281,13 +283,19 @@ static void on_open(void *user, struct eio_session *session)
     list_init(&client->link);
     list_init(&client->sockets);
     timerfifo_entry_init(&client->timer);
+    client->revision = (uint8_t)eio_session_revision(session);
     sio_decoder_init(&client->decoder);
+    client->decoder.takes_queries = sio_client_is_old(client);
     list_add_tail(&server->clients, &client->link);
     server->client_count++;
     eio_session_set_user(session, client);
     timerfifo_arm(&server->connects, &client->timer,
                   sio_now_ms(server) + server->config.connect_timeout_ms);
     live_inc(LIVE_CLIENT);
+    if (sio_client_is_old(client)) {
+        struct sio_packet connect = {.type = SIO_CONNECT, .nsp = "/", .nsp_bytes = 1};
+        receive_connect(client, &connect);
+    }
 }
 
 static void on_close(void *user, struct eio_session *session, enum eio_close_reason reason)

@@ -88,10 +88,9 @@ struct confab_value *confab_handshake_query(const struct confab_handshake *hands
     return found;
 }
 
-static struct confab_value *query_value(const struct eio_handshake *handshake)
+struct confab_value *sio_query_value(const char *query)
 {
     struct confab_value *object = confab_object();
-    const char *query = query_of(handshake);
     struct eio_query_pair pair;
     while (eio_query_next(&query, &pair)) {
         size_t length;
@@ -159,6 +158,6 @@ struct confab_value *confab_handshake_value(const struct confab_handshake *hands
     confab_set(object, "secure", confab_bool(from->secure));
     confab_set(object, "issued", confab_int(from->issued_wall_ms));
     confab_set(object, "url", text_or_empty(from->url));
-    confab_set(object, "query", query_value(from));
+    confab_set(object, "query", sio_query_value(query_of(from)));
     return confab_set(object, "auth", auth != NULL ? confab_value_hold(auth) : confab_object());
 }

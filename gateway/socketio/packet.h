@@ -49,6 +49,8 @@ struct sio_pending;
 struct sio_decoder {
     struct sio_pending *pending; /* the packet that awaits attachments, or got its last one with the
                                     latest call; owned, NULL: none */
+    bool takes_queries;          /* behind the namespace, as clients of socket.io 1 and 2 have them;
+                                    they do not count for SIO_NSP_MAX_BYTES */
 };
 
 void sio_decoder_init(struct sio_decoder *decoder);

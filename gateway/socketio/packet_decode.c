@@ -28,6 +28,7 @@ struct cursor {
 void sio_decoder_init(struct sio_decoder *decoder)
 {
     decoder->pending = NULL;
+    decoder->takes_queries = false;
 }
 
 static void drop_pending(struct sio_decoder *decoder)
@@ -96,7 +97,7 @@ static int read_attachments(struct cursor *text, size_t *attachments)
 }
 
 /* Up to the comma, or to the end; `/` when it is not there. */
-static int read_namespace(struct cursor *text, struct sio_packet *packet)
+static int read_namespace(struct cursor *text, bool takes_query, struct sio_packet *packet)
 {
     packet->nsp = "/";
     packet->nsp_bytes = 1;
@@ -106,7 +107,9 @@ static int read_namespace(struct cursor *text, struct sio_packet *packet)
     packet->nsp = text->at;
     packet->nsp_bytes = comma != NULL ? (size_t)(comma - text->at) : text->left;
     skip(text, packet->nsp_bytes + (comma != NULL ? 1 : 0));
-    return packet->nsp_bytes <= SIO_NSP_MAX_BYTES ? CONFAB_OK : CONFAB_ELIMIT;
+    const char *query = takes_query ? memchr(packet->nsp, '?', packet->nsp_bytes) : NULL;
+    size_t name_bytes = query != NULL ? (size_t)(query - packet->nsp) : packet->nsp_bytes;
+    return name_bytes <= SIO_NSP_MAX_BYTES ? CONFAB_OK : CONFAB_ELIMIT;
 }
 
 /* All characters that are numbers by themselves: digits, and white space, which counts as 0. What
@@ -200,7 +203,7 @@ static int decode_text(struct sio_decoder *decoder, const char *bytes, size_t le
     if (status == CONFAB_OK && binary)
         status = read_attachments(&text, &attachments);
     if (status == CONFAB_OK)
-        status = read_namespace(&text, packet);
+        status = read_namespace(&text, decoder->takes_queries, packet);
     if (status == CONFAB_OK)
         status = read_id(&text, packet);
     if (status == CONFAB_OK)

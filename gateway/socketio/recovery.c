@@ -73,7 +73,7 @@ void sio_recovery_ask(struct confab_socket *socket)
     struct confab_namespace *nsp = socket->nsp;
     const char *pid = confab_as_string(confab_get(socket->auth, "pid"), NULL);
     const char *offset = confab_as_string(confab_get(socket->auth, "offset"), NULL);
-    if (nsp->recovery == NULL || pid == NULL || offset == NULL)
+    if (nsp->recovery == NULL || pid == NULL || offset == NULL || sio_client_is_old(socket->client))
         return;
     struct sio_token *token = sio_token_new(nsp->server, SIO_TOKEN_RECOVERY, LOOKUP_DEADLINE_MS);
     struct asking *asking = xmalloc(sizeof(*asking));
@@ -100,7 +100,7 @@ static void send_missed(void *user, struct frame_set *frames)
 bool sio_recovery_admit(struct confab_socket *socket)
 {
     struct confab_namespace *nsp = socket->nsp;
-    if (nsp->recovery == NULL)
+    if (nsp->recovery == NULL || sio_client_is_old(socket->client))
         return true;
     if (socket->session == NULL) {
         socket->session = recovery_session_new(nsp->recovery, socket->id, nsp->server->rng);

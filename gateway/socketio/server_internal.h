@@ -181,6 +181,7 @@ struct sio_client {
     bool joined;         /* some namespace, once: no connect timeout any more */
     bool paused;
     uint8_t transport; /* enum eio_transport, the last */
+    uint8_t revision;  /* of Engine.IO, 3 or 4 */
 };
 
 /* Neither joined a namespace in time nor is about to, or does not finish a packet: it is closed. */
@@ -201,6 +202,22 @@ void sio_client_joined(struct sio_client *client);
 /* A socket died: frees the client at the end of the turn if it was the last thing left. */
 void sio_client_socket_gone(struct sio_client *client);
 void sio_client_free(struct sio_client *client);
+
+/* ---- revision.c: clients of socket.io 1 and 2 ---- */
+
+bool sio_client_is_old(const struct sio_client *client);
+/* Cuts a query off the packet's namespace; a CONNECT's becomes its data. */
+void sio_old_split_namespace(struct sio_packet *packet);
+/* The id that such a client computes for its socket; the caller frees it. NULL: the socket that had
+ * it has not ended wholly. */
+char *sio_old_id(const struct sio_client *client, const struct confab_namespace *nsp);
+/* What a refusal's packet holds. Takes data, which may be NULL. */
+struct confab_value *sio_old_refusal(const char *message, struct confab_value *data);
+
+/* ---- handshake.c ---- */
+
+/* The pairs of a query string, decoded; of equal keys the last. The caller owns the object. */
+struct confab_value *sio_query_value(const char *query);
 
 /* ---- drain.c ---- */
 
@@ -234,9 +251,8 @@ struct confab_socket {
     struct sio_own *own;              /* registered on it alone; NULL: nothing */
     const char *reason;               /* why it closes; static */
     uint64_t id_number;               /* of its handle */
-    char id[SIO_ID_BYTES + 1];
-    uint8_t state;   /* enum sio_state */
-    uint8_t blocked; /* decisions */
+    uint8_t state;                    /* enum sio_state */
+    uint8_t blocked;                  /* decisions */
     bool was_connected : 1;
     bool running : 1;
     bool own_end : 1;    /* by the client's own DISCONNECT */
@@ -247,6 +263,7 @@ struct confab_socket {
     bool recoverable : 1; /* lost in a way that its client may come back from */
     uint16_t middleware_next;
     uint16_t acks_deferred; /* tokens of confab_defer_ack() */
+    char id[];
 };
 
 _Static_assert(sizeof(struct confab_socket) <= 256, "sockets are many");

@@ -68,17 +68,26 @@ static void drop_waiting(struct confab_socket *socket)
 
 /* ---- birth ---- */
 
-static void draw_id(struct confab_server *server, char id[SIO_ID_BYTES + 1])
+/* The caller frees it. */
+static char *draw_id(struct confab_server *server)
 {
+    char *id = xmalloc(SIO_ID_BYTES + 1);
     int tag_bytes = snprintf(id, SIO_ID_BYTES + 1, "%s.", confab_node(server));
     rng_base64url(server->rng, id + tag_bytes, (size_t)(SIO_ID_BYTES - tag_bytes));
+    return id;
 }
 
 void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
                     struct confab_value *auth)
 {
     struct confab_server *server = client->server;
-    struct confab_socket *socket = xcalloc(1, sizeof(*socket));
+    char *id = sio_client_is_old(client) ? sio_old_id(client, nsp) : NULL;
+    if (id == NULL)
+        id = draw_id(server);
+    size_t id_bytes = strlen(id);
+    struct confab_socket *socket = xcalloc(1, sizeof(*socket) + id_bytes + 1);
+    memcpy(socket->id, id, id_bytes);
+    free(id);
     socket->client = client;
     socket->nsp = nsp;
     socket->auth = auth;
@@ -87,7 +96,6 @@ void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
     list_init(&socket->ready);
     list_add_tail(&client->sockets, &socket->link);
     client->unfinished++;
-    draw_id(server, socket->id);
     socket->id_number = slots_add(&server->sockets, socket);
     live_inc(LIVE_SOCKET);
     sio_recovery_ask(socket);
@@ -96,9 +104,9 @@ void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
 
 static void answer_connect(struct confab_socket *socket)
 {
-    struct confab_value *sid = confab_string_n(socket->id, SIO_ID_BYTES);
-    struct sio_packet packet =
-        sio_packet_for(socket->nsp, SIO_CONNECT, confab_set(confab_object(), "sid", sid));
+    struct sio_packet packet = sio_packet_for(socket->nsp, SIO_CONNECT, NULL);
+    if (!sio_client_is_old(socket->client))
+        packet.data = confab_set(confab_object(), "sid", confab_string(socket->id));
     if (socket->session != NULL)
         confab_set(packet.data, "pid", confab_string(socket->session->pid));
     sio_client_send_packet(socket->client, &packet);
@@ -125,12 +133,16 @@ void sio_socket_admit(struct confab_socket *socket)
 
 void sio_socket_refuse(struct confab_socket *socket, const char *message, struct confab_value *data)
 {
-    struct confab_value *error = confab_set(confab_object(), "message", confab_string(message));
-    if (data != NULL)
-        confab_set(error, "data", data);
-    struct sio_packet packet = sio_packet_for(socket->nsp, SIO_CONNECT_ERROR, error);
+    struct sio_packet packet = sio_packet_for(socket->nsp, SIO_CONNECT_ERROR, NULL);
+    if (sio_client_is_old(socket->client)) {
+        packet.data = sio_old_refusal(message, data);
+    } else {
+        packet.data = confab_set(confab_object(), "message", confab_string(message));
+        if (data != NULL)
+            confab_set(packet.data, "data", data);
+    }
     sio_client_send_packet(socket->client, &packet);
-    confab_value_release(error);
+    confab_value_release(packet.data);
     socket->nsp->server->counters.connect_errors++;
     sio_socket_close(socket, "server namespace disconnect", SIO_END_SERVER);
 }

@@ -88,6 +88,7 @@ void world_init(struct world *world, const struct eio_config *config)
     world->engine = eio_engine_new(&world->config, &events, world);
     world->now_ms = 1000;
     world->extra_query = "";
+    world->revision = 4;
     buf_init(&world->told, BODY_LIMIT_BYTES);
 }
 
@@ -158,7 +159,8 @@ struct eio_verdict world_route_sid(struct world *world, enum eio_method method, 
 {
     char query[128];
 
-    snprintf(query, sizeof(query), "EIO=4&transport=%s&t=x1&sid=%s", transport, sid);
+    snprintf(query, sizeof(query), "EIO=%d&transport=%s&t=x1&sid=%s", world->revision, transport,
+             sid);
     return world_route(world, method, is_upgrade, query);
 }
 
@@ -225,7 +227,8 @@ struct eio_session *world_polling(struct world *world)
     struct fake_get get;
     uint8_t random[16];
 
-    snprintf(query, sizeof(query), "EIO=4&transport=polling%s", world->extra_query);
+    snprintf(query, sizeof(query), "EIO=%d&transport=polling%s", world->revision,
+             world->extra_query);
     verdict = world_route(world, EIO_GET, false, query);
     assert_int_equal(verdict.route, EIO_ROUTE_HANDSHAKE);
     assert_int_equal(verdict.transport, EIO_POLLING);
@@ -233,6 +236,11 @@ struct eio_session *world_polling(struct world *world)
     session = eio_handshake_polling(world->engine, &get.get, world_handshake(query),
                                     draw(world, random), world->now_ms);
     expect_open_packet(world, session, "[\"websocket\"]", open, sizeof(open));
+    if (world->revision == 3) {
+        snprintf(query, sizeof(query), "%zu:", strlen(open));
+        memmove(open + strlen(query), open, strlen(open) + 1);
+        memcpy(open, query, strlen(query));
+    }
     world_get_gives(&get, 200, open);
     return session;
 }
@@ -357,7 +365,8 @@ struct eio_session *world_websocket(struct world *world, struct fake_ws *ws)
     struct eio_session *session;
     uint8_t random[16];
 
-    snprintf(query, sizeof(query), "EIO=4&transport=websocket%s", world->extra_query);
+    snprintf(query, sizeof(query), "EIO=%d&transport=websocket%s", world->revision,
+             world->extra_query);
     verdict = world_route(world, EIO_GET, true, query);
     assert_int_equal(verdict.route, EIO_ROUTE_HANDSHAKE);
     assert_int_equal(verdict.transport, EIO_WEBSOCKET);

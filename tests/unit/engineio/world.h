@@ -31,6 +31,7 @@ struct world {
     uint8_t drawn;           /* the last "random" byte */
     struct buf told;         /* the events since the last world_told(), one word each */
     const char *extra_query; /* appended to a handshake's query; "" */
+    int revision;            /* that the requests speak; 4 */
 
     /* What the application does inside its events, after noting them; NULL: nothing. */
     void (*opened)(struct world *world, struct eio_session *session);

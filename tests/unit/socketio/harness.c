@@ -51,7 +51,8 @@ void harness_init(struct harness *h, const struct harness_config *config)
                                 .max_queued_bytes = 1 << 20,
                                 .polling = true,
                                 .websocket = true,
-                                .upgrades = true};
+                                .upgrades = true,
+                                .revision_3 = true};
     if (config->max_queued_bytes != 0)
         engine.max_queued_bytes = config->max_queued_bytes;
     if (config->tune != NULL)

@@ -39,7 +39,8 @@ struct harness {
     int64_t wall_ms; /* moves with now_ms */
     struct list peers;
     struct buf told;                 /* words that handlers noted */
-    const char *query;               /* appended to the query of the next handshakes; "" */
+    const char *query;               /* appended to the query of the next handshakes; "". With
+                                        `&EIO=3` they are old clients' (over WebSocket) */
     const char *cookie;              /* a header of the next handshakes; NULL: none */
     void (*before_free)(void *user); /* the application's end; NULL: none */
     void *user;
