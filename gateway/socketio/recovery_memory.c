@@ -280,8 +280,6 @@ static bool is_due(const struct recovery_session *session, const struct packet *
                    uint64_t place)
 {
     const struct message *rooms = packet->rooms;
-    if (place < session->born)
-        return false;
     if (packet->only != 0)
         return packet->only == session->number;
     if (rooms == NULL)
