@@ -19,10 +19,18 @@
 #define PATH_MAX_BYTES 512
 #define ETAG_MAX_BYTES 64
 
+/* A file in one content coding, made when somebody first asks for it and kept. */
+struct packed {
+    bool was_tried;
+    uint8_t *bytes; /* owned; NULL: not worth it */
+    size_t length;
+};
+
 struct file {
     char *path; /* owned */
     size_t path_bytes;
     char *lines; /* owned: ETag and Cache-Control */
+    struct packed packed[CODING_COUNT];
     char etag[ETAG_MAX_BYTES + 3];
     const char *content_type;
     uint8_t *bytes; /* owned */
@@ -51,6 +59,8 @@ void net_files_free(struct net_files **pointer)
         free(files->files[i].path);
         free(files->files[i].lines);
         free(files->files[i].bytes);
+        for (int k = 0; k < CODING_COUNT; k++)
+            free(files->files[i].packed[k].bytes);
     }
     free(files->files);
     free(files);
@@ -239,11 +249,70 @@ static bool has_version(const struct net_request *request, const struct file *fi
     return known != NULL && (strcmp(known, "*") == 0 || strstr(known, file->etag) != NULL);
 }
 
-bool net_files_serve(const struct net_files *files, struct net_request *request)
+/* Texts; pictures and fonts are compressed already. */
+static bool is_compressible(const struct file *file)
+{
+    static const char *const types[] = {"text/", "application/javascript", "application/json",
+                                        "application/manifest", "image/svg"};
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (strncmp(file->content_type, types[i], strlen(types[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The largest bundle's map holds the loop up for some 20 ms, once. */
+static const struct packed *pack(struct file *file, enum coding coding)
+{
+    struct packed *packed = &file->packed[coding];
+    struct coder *coder;
+    struct buf out;
+
+    if (packed->was_tried)
+        return packed;
+    packed->was_tried = true;
+    buf_init(&out, file->length);
+    coder = coder_new(CODER_THOROUGH);
+    if (coder_run(coder, coding, file->bytes, file->length, &out)) {
+        packed->bytes = xmemdup(out.data, out.len);
+        packed->length = out.len;
+    }
+    coder_free(&coder);
+    buf_fini(&out);
+    return packed;
+}
+
+/* The header lines are put together in net's scratch. */
+static void fill(struct net_response *response, struct file *file,
+                 const struct net_request *request)
+{
+    struct net *net = request->conn->net;
+    enum coding coding = (enum coding)request->conn->http->coding;
+    bool may_pack = net->compress_from_bytes != 0 && file->length >= net->compress_from_bytes &&
+                    is_compressible(file);
+    const struct packed *packed =
+        may_pack && coding != CODING_NONE && response->status == 200 ? pack(file, coding) : NULL;
+
+    buf_reset(&net->lines);
+    buf_puts(&net->lines, file->lines);
+    if (may_pack)
+        buf_puts(&net->lines, "Vary: Accept-Encoding\r\n");
+    response->body = file->bytes;
+    response->body_bytes = file->length;
+    if (packed != NULL && packed->bytes != NULL) {
+        buf_puts(&net->lines, coding_line(coding));
+        response->body = packed->bytes;
+        response->body_bytes = packed->length;
+    }
+    response->headers = buf_text(&net->lines);
+}
+
+bool net_files_serve(struct net_files *files, struct net_request *request)
 {
     const struct http_head *head = request->head;
     struct file wanted = {.path = head->url, .path_bytes = head->path_bytes};
-    const struct file *file;
+    struct file *file;
     struct net_response response = {.status = 200, .body_stays = true};
 
     if ((head->method != EIO_GET && head->method != EIO_HEAD) || head->wants_websocket ||
@@ -252,14 +321,11 @@ bool net_files_serve(const struct net_files *files, struct net_request *request)
     file = bsearch(&wanted, files->files, files->count, sizeof(wanted), compare_paths);
     if (file == NULL)
         return false;
-    response.headers = file->lines;
-    if (has_version(request, file)) {
+    if (has_version(request, file))
         response.status = 304;
-    } else {
+    else
         response.content_type = file->content_type;
-        response.body = file->bytes;
-        response.body_bytes = file->length;
-    }
+    fill(&response, file, request);
     net_respond(request, &response);
     return true;
 }

@@ -79,7 +79,7 @@ struct net {
     struct log *log;
     const struct net_events *events;
     void *user;
-    const struct net_files *files;
+    struct net_files *files;
 
     char *path;            /* owned, as is the next */
     char *other_path;      /* NULL: none */
@@ -381,6 +381,6 @@ void listen_resume(struct net *net);
 /* ---- http_files.c ---- */
 
 /* Answers a GET or HEAD of a file; false when there is none of that path. */
-bool net_files_serve(const struct net_files *files, struct net_request *request);
+bool net_files_serve(struct net_files *files, struct net_request *request);
 
 #endif

@@ -55,7 +55,7 @@ struct net_cors_config {
     int64_t max_age_s; /* 0: the browser's own */
 };
 
-/* Answers of polling; files have net_files_compress(). */
+/* Answers of polling, and files. */
 struct net_compression_config {
     size_t from_bytes; /* shorter ones go out as they are; 0: all do */
 };
@@ -81,11 +81,11 @@ struct net_config {
     struct net_cookie_config cookie;
     const char *const *trusted_proxies; /* "10.0.0.0/8", "fd00::/8", "192.0.2.1" */
     size_t trusted_proxy_count;
-    const struct net_files *files; /* looked at before the engine; may be NULL */
-    size_t max_payload_bytes;      /* the engine's: one body, one WebSocket message. 1000000 */
-    size_t max_header_bytes;       /* 16384: of a request's head; at most 65536 */
-    unsigned max_connections;      /* 0: as many as descriptors allow, some kept in reserve;
-                                      NET_ADMIN is not held to it */
+    struct net_files *files;  /* looked at before the engine; may be NULL */
+    size_t max_payload_bytes; /* the engine's: one body, one WebSocket message. 1000000 */
+    size_t max_header_bytes;  /* 16384: of a request's head; at most 65536 */
+    unsigned max_connections; /* 0: as many as descriptors allow, some kept in reserve;
+                                 NET_ADMIN is not held to it */
     /* For each connection, above which it is read more slowly; twice as much at once. Zero: no
      * limit. A trusted proxy's requests are not counted. */
     unsigned max_requests_per_second;

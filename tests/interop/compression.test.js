@@ -1,4 +1,4 @@
-// Polling answers in the codings that a client takes, chosen as a Node server chooses them.
+// Answers in the codings that a client takes: of polling, chosen as a Node server chooses them, and files.
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
@@ -38,7 +38,8 @@ class Echo {
     echo.to = to;
     echo.path = engine('polling', `${more}&sid=${JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)).sid}`);
     await echo.post('40');
-    await get(to, echo.path);
+    // The server's own first event, with the answer to CONNECT or behind it.
+    while (!/\[\\?"auth/.test((await get(to, echo.path)).text));
     return echo;
   }
 
@@ -72,7 +73,10 @@ async function withGateway(args, act) {
 async function withNode(options, act) {
   const http = createServer();
   const io = new Server(http, options);
-  io.on('connection', (socket) => socket.on('message', (text) => socket.emit('message-back', text)));
+  io.on('connection', (socket) => {
+    socket.on('message', (text) => socket.emit('message-back', text));
+    socket.emit('auth', {});
+  });
   await new Promise((done) => http.listen(0, '127.0.0.1', done));
   try {
     await act({ port: http.address().port });
@@ -80,6 +84,54 @@ async function withNode(options, act) {
     await io.close();
   }
 }
+
+describe('files', () => {
+  const bundle = '/socket.io/socket.io.js';
+
+  async function withFiles(args, act) {
+    const own = await Gateway.start(args);
+    try {
+      await act(own);
+    } finally {
+      await own.stop();
+    }
+  }
+
+  test('each in the coding asked for, again and again, with Vary and one ETag', async () => {
+    await withFiles([], async (own) => {
+      for (const path of [bundle, `${bundle}.map`, '/', '/main.js', '/chat.css']) {
+        const plain = await get(own, path, {});
+        assert.deepEqual([plain.status, plain.coding, plain.headers.vary], [200, undefined, 'Accept-Encoding'], path);
+        for (const accept of ['gzip', 'deflate', 'gzip, deflate, br', 'deflate']) {
+          const answer = await get(own, path, { 'Accept-Encoding': accept });
+          assert.deepEqual([answer.status, answer.coding], [200, accept.split(',')[0]], path);
+          assert.ok(answer.bytes.length < plain.bytes.length / 2, path);
+          assert.equal(Number(answer.headers['content-length']), answer.bytes.length);
+          assert.equal(answer.text, plain.text, path);
+          assert.deepEqual([answer.headers.etag, answer.headers.vary, answer.headers['content-type'], answer.headers['cache-control']],
+            [plain.headers.etag, 'Accept-Encoding', plain.headers['content-type'], plain.headers['cache-control']]);
+          const head = await get(own, path, { 'Accept-Encoding': accept }, 'HEAD');
+          assert.deepEqual([head.headers['content-length'], head.headers['content-encoding'], head.bytes.length],
+            [answer.headers['content-length'], accept.split(',')[0], 0]);
+          const known = await get(own, path, { 'Accept-Encoding': accept, 'If-None-Match': answer.headers.etag });
+          assert.deepEqual([known.status, known.bytes.length, known.headers.vary, known.headers['content-encoding']],
+            [304, 0, 'Accept-Encoding', undefined]);
+        }
+      }
+    });
+  });
+
+  test('short ones, and everything when it is off, go out as they are', async () => {
+    await withFiles([], async (own) => {
+      const icon = await get(own, '/favicon.svg', { 'Accept-Encoding': 'gzip' });
+      assert.deepEqual([icon.status, icon.coding, icon.headers.vary], [200, undefined, undefined]);
+    });
+    await withFiles(['--http-compression', 'off'], async (own) => {
+      const { status, coding, headers } = await get(own, bundle, { 'Accept-Encoding': 'gzip' });
+      assert.deepEqual([status, coding, headers.vary], [200, undefined, undefined]);
+    });
+  });
+});
 
 describe('polling', () => {
   const accepts = [undefined, '', 'gzip', 'deflate', 'gzip, deflate', 'deflate, gzip', 'gzip, deflate, br, zstd', 'br', 'identity',
@@ -113,7 +165,6 @@ describe('polling', () => {
       assert.equal(handshake.coding, undefined);
       const echo = await Echo.open(own);
       assert.equal((await echo.post(`3${'\x1e3'.repeat(200)}`)).coding, undefined);
-      await echo.ask('', {});
       const around = '42["message-back",""]'.length;
       assert.equal((await echo.ask('z'.repeat(199 - around), headers)).coding, undefined);
       const answer = await echo.ask('z'.repeat(200 - around), headers);
@@ -141,7 +192,6 @@ describe('polling', () => {
   test('one session after the other: nobody sees anything of another', async () => {
     await withGateway([], async (own) => {
       const sessions = await Promise.all([Echo.open(own), Echo.open(own)]);
-      await Promise.all(sessions.map((session) => session.ask('', {})));
       for (let i = 0; i < 6; i++) {
         const text = String(i).repeat(1500);
         const accept = i % 3 ? 'gzip' : 'deflate';
