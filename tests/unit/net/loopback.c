@@ -95,7 +95,7 @@ static void on_admission(void *user, struct net_admission *admission)
 {
     struct loopback *loopback = user;
 
-    assert_true(loopback->admission_count < 8);
+    assert_true(loopback->admission_count < 64);
     loopback->admissions[loopback->admission_count++] = admission;
 }
 

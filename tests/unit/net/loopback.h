@@ -33,7 +33,7 @@ struct loopback {
     struct net *net;
     char address[NET_ADDRESS_BYTES];
     char admin_address[NET_ADDRESS_BYTES];
-    struct net_admission *admissions[8];
+    struct net_admission *admissions[64];
     unsigned admission_count;
     struct eio_session *last;
     char client_address[64]; /* of the last session */

@@ -187,7 +187,7 @@ static void decide(struct crowd *crowd)
 {
     struct loopback *loopback = &crowd->loopback;
 
-    /* At most eight may wait. */
+    /* Seven at most are left, beside what one turn brings. */
     while (loopback->admission_count > below(crowd, 8)) {
         struct net_admission *admission = loopback->admissions[--loopback->admission_count];
 
