@@ -163,6 +163,10 @@ static int make_net(struct gateway *gateway)
         .files = gateway->files,
         .max_payload_bytes = (size_t)o->max_payload_bytes,
         .max_connections = (unsigned)o->max_connections,
+        .max_sessions = (unsigned)o->max_sessions,
+        .guests = {.max_handshakes_per_second = (unsigned)o->max_handshakes_per_second_per_address,
+                   .max_sessions = (unsigned)o->max_sessions_per_address,
+                   .max_connections = (unsigned)o->max_connections_per_address},
         .max_requests_per_second = (unsigned)o->max_requests_per_second,
         .max_control_frames_per_second = (unsigned)o->max_control_frames_per_second,
     };

@@ -88,6 +88,10 @@ static void collect_net(struct gateway *gateway)
     metrics_set(m, METRIC_ACCEPT_PAUSES, (int64_t)c->accept_pauses);
     metrics_set(m, METRIC_ORIGINS_REFUSED, (int64_t)c->origins_refused);
     metrics_set(m, METRIC_READS_DEFERRED, (int64_t)c->reads_deferred);
+    for (int i = NET_LIMIT_NONE + 1; i < NET_LIMIT_COUNT; i++)
+        metrics_set_label(m, METRIC_DROPS,
+                          metrics_label(m, METRIC_DROPS, net_limit_label((enum net_limit)i)),
+                          (int64_t)c->limits[i]);
     metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "requests_per_second"),
                       (int64_t)c->held_requests);
     metrics_set_label(m, METRIC_DROPS, metrics_label(m, METRIC_DROPS, "control_frames_per_second"),

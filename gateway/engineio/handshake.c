@@ -88,8 +88,11 @@ struct eio_handshake *eio_handshake_hold(const struct eio_handshake *handshake)
 
 void eio_handshake_release(struct eio_handshake *handshake)
 {
-    if (handshake != NULL && --handshake->references == 0)
-        free(handshake);
+    if (handshake == NULL || --handshake->references > 0)
+        return;
+    if (handshake->on_end != NULL)
+        handshake->on_end(handshake->end_user);
+    free(handshake);
 }
 
 const char *eio_handshake_header(const struct eio_handshake *handshake, const char *name)

@@ -118,6 +118,8 @@ struct eio_handshake {
     const char *query;      /* the raw query, without `?` */
     unsigned header_count;
     const struct eio_header *headers; /* everything lies in one allocation with the struct */
+    void (*on_end)(void *end_user);   /* the last reference is gone; NULL: nobody asks */
+    void *end_user;
 };
 /* Deep copy; the caller owns one reference. NULL strings become empty ones. */
 struct eio_handshake *eio_handshake_new(const struct eio_handshake *from);

@@ -10,7 +10,7 @@
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-static bool is_mapped(const struct address *address)
+bool address_is_v4(const struct address *address)
 {
     return memcmp(address->bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
 }
@@ -59,7 +59,7 @@ bool address_parse(struct address *out, const char *text, size_t length_bytes)
 
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES])
 {
-    bool mapped = is_mapped(address);
+    bool mapped = address_is_v4(address);
 
     if (inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? address->bytes + 12 : address->bytes, out,
                   ADDRESS_TEXT_BYTES) == NULL)
@@ -70,7 +70,7 @@ bool address_is_loopback(const struct address *address)
 {
     static const uint8_t v6[16] = {[15] = 1};
 
-    return (is_mapped(address) && address->bytes[12] == 127) ||
+    return (address_is_v4(address) && address->bytes[12] == 127) ||
            memcmp(address->bytes, v6, sizeof(v6)) == 0;
 }
 

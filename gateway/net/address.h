@@ -36,6 +36,7 @@ bool address_from_socket(struct address *out, const struct sockaddr *from);
 bool address_parse(struct address *out, const char *text, size_t length_bytes);
 void address_format(const struct address *address, char out[ADDRESS_TEXT_BYTES]);
 bool address_is_loopback(const struct address *address);
+bool address_is_v4(const struct address *address);
 
 /* "10.0.0.0/8" or a single address. False when it cannot be read, or has bits behind its prefix. */
 bool address_network_parse(struct address_network *out, const char *text);

@@ -58,6 +58,22 @@ void conn_want(struct conn *conn, short events)
     }
 }
 
+/* A proxy has the connections of many. */
+static void count_connection(struct conn *conn, const struct address *peer)
+{
+    struct net *net = conn->net;
+
+    if (conn->role != NET_PUBLIC || conn->http->is_proxied)
+        return;
+    conn->guest = guests_find(net->guests, peer, net->now_ms);
+    if (guest_connects(conn->guest) == NET_LIMIT_NONE)
+        return;
+    conn->http->keep_alive = false;
+    conn->http->has_body = true; /* what follows is not read as a request */
+    conn->http->close_reason = NET_CLOSE_LIMIT;
+    http_refuse_limit(conn->http, NET_LIMIT_CONNECTIONS, FULL_RETRY_MS);
+}
+
 void conn_new(struct net *net, int fd, enum net_role role, const struct address *peer)
 {
     struct conn *conn = xcalloc(1, sizeof(*conn));
@@ -80,6 +96,7 @@ void conn_new(struct net *net, int fd, enum net_role role, const struct address 
     live_inc(LIVE_CONNECTION);
     conn_want(conn, EV_READ);
     conn_arm(conn, NET_TIMEOUT_HEAD);
+    count_connection(conn, peer);
 }
 
 void conn_close(struct conn *conn, enum net_close_reason reason)
@@ -98,6 +115,8 @@ void conn_close(struct conn *conn, enum net_close_reason reason)
     conn_want(conn, 0);
     conn_disarm(conn);
     fair_fini(conn);
+    guest_leaves(conn->guest);
+    conn->guest = NULL;
     conn->state = CONN_DEAD;
     if (state == CONN_HTTP) {
         close(conn->fd);

@@ -17,7 +17,7 @@ struct net_admission {
     struct eio_handshake *handshake; /* one reference */
 };
 
-static struct eio_handshake *make_handshake(const struct net_request *request)
+static struct eio_handshake *make_handshake(const struct net_request *request, struct guest *guest)
 {
     const struct http_head *head = request->head;
     struct eio_handshake from = {
@@ -29,20 +29,42 @@ static struct eio_handshake *make_handshake(const struct net_request *request)
         .query = head->query,
         .header_count = head->header_count,
         .headers = head->headers,
+        .on_end = guest_session_ends,
+        .end_user = guest,
     };
 
     return eio_handshake_new(&from);
+}
+
+/* Whether there is room for one more session, of this address and at all. False: refused. */
+static bool check_room(struct net_request *request, struct guest *guest)
+{
+    struct net *net = request->conn->net;
+    enum net_limit limit;
+    int64_t retry_ms = FULL_RETRY_MS;
+
+    if (net->max_sessions > 0 && eio_engine_session_count(net->engine) >= net->max_sessions)
+        limit = NET_LIMIT_ALL_SESSIONS;
+    else
+        limit = guest_shakes_hands(guest, net->now_ms, &retry_ms);
+    if (limit == NET_LIMIT_NONE)
+        return true;
+    http_refuse_limit(request->conn->http, limit, retry_ms);
+    return false;
 }
 
 void http_ask_admission(struct net_request *request)
 {
     struct http *http = request->conn->http;
     struct net *net = request->conn->net;
+    struct guest *guest = guests_find(net->guests, &request->client, net->now_ms);
     struct net_admission *token;
 
+    if (!check_room(request, guest))
+        return;
     http->kind = HTTP_ADMISSION;
     memset(&http->admission, 0, sizeof(http->admission));
-    http->admission.handshake = make_handshake(request);
+    http->admission.handshake = make_handshake(request, guest);
     if (net->events->on_admission == NULL) {
         http->admitted = true;
         conn_mark(request->conn);

@@ -1,5 +1,6 @@
 /* Answers: composing them, sending them, and what becomes of the connection after the last byte. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -238,6 +239,41 @@ void http_refuse(struct http *http, int status, enum net_close_reason reason)
     http->keep_alive = false;
     http->has_body = true; /* whatever follows is not read as a request */
     http->close_reason = (uint8_t)reason;
+    http_answer(http, &response);
+}
+
+static const struct {
+    const char *label, *text;
+    int status;
+} limits[] = {
+#define X(symbol, label, text, status) [symbol] = {label, text, status},
+    NET_LIMITS(X)
+#undef X
+};
+
+const char *net_limit_label(enum net_limit limit)
+{
+    return limits[limit].label;
+}
+
+void http_refuse_limit(struct http *http, enum net_limit limit, int64_t retry_ms)
+{
+    struct net *net = http->conn->net;
+    char lines[48], body[160];
+    struct net_response response = {.status = limits[limit].status,
+                                    .content_type = "application/json",
+                                    .headers = lines,
+                                    .body = body};
+
+    net->counters.limits[limit]++;
+    log_limited(net->log, &net->log_limit, net->now_ms, LOG_INFO, "limit_reached",
+                LOG_S("limit", limits[limit].label));
+    snprintf(lines, sizeof(lines), "Retry-After: %lld\r\n", (long long)((retry_ms + 999) / 1000));
+    response.body_bytes =
+        (size_t)snprintf(body, sizeof(body), "{\"limit\":\"%s\",\"message\":\"%s\"}",
+                         limits[limit].label, limits[limit].text);
+    if (http->wants_ws)
+        http->keep_alive = false;
     http_answer(http, &response);
 }
 

@@ -4,6 +4,7 @@
  *   listen.c     listening sockets, accepting, the state "no more descriptors"
  *   conn.c       one TCP connection: birth, events, deadlines, the one death
  *   fair.c       who is read when, and who has to rest;  meter.h  the rates
+ *   guests.c     what one client address may take
  *   http.c       the bytes of an HTTP connection: heads, bodies, one request after the other
  *   http_answer.c  answers: composing, sending, and what comes after the last byte
  *   http_route.c what a request is for: a file, Engine.IO, the owner
@@ -48,6 +49,9 @@
 #define NET_READ_BYTES 65536
 #define NET_PORTION_BYTES 16384
 #define NET_WRITE_BYTES 65536
+
+/* What is full stays so for a while. */
+#define FULL_RETRY_MS 5000
 
 struct lws;
 struct lws_context;
@@ -94,6 +98,8 @@ struct net {
     size_t compress_from_bytes; /* 0: never */
     struct coder *coder;        /* owned; NULL until something was compressed */
     struct address_list proxies;
+    struct guests *guests; /* owned, until the last session ends */
+    unsigned max_sessions; /* 0: no limit */
 
     struct list listeners;
     struct list connections;
@@ -112,7 +118,7 @@ struct net {
     struct conn *adopting;   /* the connection that lws is taking over right now */
 
     struct rng rng;
-    struct log_limit log_bad_request, log_bad_frame, log_origin, log_accept;
+    struct log_limit log_bad_request, log_bad_frame, log_origin, log_accept, log_limit;
     struct net_counters counters;
 
     /* Scratch, valid within one step. */
@@ -142,7 +148,8 @@ struct conn {
     bool resting;
     bool unread; /* bytes that were read already wait for the connection's turn */
     int fd;
-    struct net *net; /* borrowed */
+    struct net *net;     /* borrowed */
+    struct guest *guest; /* where it is counted, or NULL */
     union {
         struct http *http; /* owned, while CONN_HTTP */
         struct ws *ws;     /* owned, while CONN_WS */
@@ -280,6 +287,8 @@ void http_route(struct conn *conn, struct http_head *head);
 void http_answer(struct http *http, const struct net_response *response);
 /* An answer without anything special, the last on this connection. */
 void http_refuse(struct http *http, int status, enum net_close_reason reason);
+/* Somebody has as much as he may have, or the server is full. */
+void http_refuse_limit(struct http *http, enum net_limit limit, int64_t retry_ms);
 void http_continue(struct http *http);
 /* Sends what is left; to be called when the socket can take more. */
 void http_send(struct http *http);

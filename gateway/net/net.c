@@ -44,6 +44,7 @@ static struct meter_rule rule_of(unsigned per_second)
 static int configure(struct net *net, const struct net_config *config)
 {
     char line[64];
+    uint8_t seed[HTABLE_SEED_BYTES];
 
     if (config->path == NULL || config->path[0] != '/')
         return CONFAB_EINVAL;
@@ -60,6 +61,9 @@ static int configure(struct net *net, const struct net_config *config)
         return CONFAB_EINVAL;
     net->compress_from_bytes = config->compression.from_bytes;
     net->max_connections = connection_limit(config->max_connections);
+    net->max_sessions = config->max_sessions;
+    rng_bytes(&net->rng, seed, sizeof(seed));
+    net->guests = guests_new(&config->guests, seed);
     net->request_rule = rule_of(config->max_requests_per_second);
     net->frame_rule = rule_of(config->max_control_frames_per_second);
     net->timeouts_ms[NET_TIMEOUT_HEAD] = or_default(config->head_timeout_ms, 10000);
@@ -105,6 +109,7 @@ static void init_parts(struct net *net)
     log_limit_init(&net->log_bad_frame, LINES_PER_SECOND);
     log_limit_init(&net->log_origin, LINES_PER_SECOND);
     log_limit_init(&net->log_accept, LINES_PER_SECOND);
+    log_limit_init(&net->log_limit, LINES_PER_SECOND);
     net->in = xmalloc(NET_READ_BYTES);
     net->out = xmalloc(NET_WRITE_BYTES);
     buf_init(&net->text, TEXT_LIMIT_BYTES);
@@ -175,6 +180,7 @@ void net_free(struct net **pointer)
     cookie_fini(&net->cookie);
     cors_fini(&net->cors);
     timerq_fini(&net->rests);
+    guests_free(&net->guests);
     origin_rules_fini(&net->origins);
     address_list_fini(&net->proxies);
     rng_fini(&net->rng);

@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "gateway/engineio/session.h"
+#include "gateway/net/guests.h"
 
 struct event_base;
 struct log;
@@ -90,6 +91,8 @@ struct net_config {
      * limit. A trusted proxy's requests are not counted. */
     unsigned max_requests_per_second;
     unsigned max_control_frames_per_second; /* pings, pongs, fragments: all that end no message */
+    struct guests_config guests; /* what one client address may take; zeroes: everything */
+    unsigned max_sessions;       /* of all together; 0: no limit */
     int64_t head_timeout_ms;  /* 10000: from the first byte of a request to the end of its head */
     int64_t body_timeout_ms;  /* 30000: from there to the end of its body */
     int64_t idle_timeout_ms;  /* 5000: between two requests; announced in Keep-Alive */
@@ -172,6 +175,7 @@ int64_t net_now_ms(struct net *net);
     X(NET_CLOSE_BAD_REQUEST, "bad_request", "not HTTP, or ambiguous")                         \
     X(NET_CLOSE_HEAD_TOO_BIG, "head_too_big", "request head above the limit")                 \
     X(NET_CLOSE_BODY_TOO_BIG, "body_too_big", "request body above the limit")                 \
+    X(NET_CLOSE_LIMIT, "address_limit", "too many connections from this address")             \
     X(NET_CLOSE_CUT, "cut", "two requests of one session at a time")                          \
     X(NET_CLOSE_WS_BY_CLIENT, "ws_by_client", "WebSocket closed by the client")               \
     X(NET_CLOSE_WS_BY_SERVER, "ws_by_server", "WebSocket closed by the server")               \
@@ -188,6 +192,7 @@ enum net_close_reason {
         NET_CLOSE_REASON_COUNT
 };
 const char *net_close_label(enum net_close_reason reason);
+const char *net_limit_label(enum net_limit limit); /* not of NET_LIMIT_NONE */
 
 #define NET_REFUSAL_CODES 6
 
@@ -200,6 +205,7 @@ struct net_counters {
     uint64_t reads_deferred; /* times a connection without credit had to wait for its turn */
     uint64_t held_requests;  /* times one rested because of its rate of requests */
     uint64_t held_frames;    /* the same for frames that end no message */
+    uint64_t limits[NET_LIMIT_COUNT]; /* refusals, by limit */
     uint64_t closed[NET_CLOSE_REASON_COUNT];
     uint64_t answers[6];                 /* by class of status: [1] counts 1xx … [5] 5xx */
     uint64_t refused[NET_REFUSAL_CODES]; /* Engine.IO requests, by the protocol's error code */
