@@ -53,6 +53,14 @@ static void namespace_free(struct broker_namespace *nsp)
     live_dec(LIVE_NAMESPACE);
 }
 
+void broker_namespace_close(struct broker_namespace *nsp)
+{
+    assert(nsp->broker->holds == 0 && broker_member_count(nsp) == 0 &&
+           broker_roster_find(nsp) == NULL);
+    broker_pending_close_of(nsp);
+    namespace_free(nsp);
+}
+
 void broker_free(struct broker **broker)
 {
     struct broker *b = *broker;

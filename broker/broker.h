@@ -128,8 +128,11 @@ void broker_leave_cluster(struct broker *broker, void (*done)(void *user), void 
 void broker_set_rooms_per_member(struct broker *broker, unsigned limit);
 
 /* Opens a namespace (Node's adapter for it). Idempotent: one object per name. Lives as long as the
- * broker. */
+ * broker, or until it is closed. */
 struct broker_namespace *broker_namespace(struct broker *broker, const char *name);
+/* Closes one without members and without a roster: other nodes are not heard any more, what they
+ * were owed in it is given up. Not from inside a callback of the broker. */
+void broker_namespace_close(struct broker_namespace *nsp);
 const char *broker_namespace_name(const struct broker_namespace *nsp);
 void broker_namespace_set_user(struct broker_namespace *nsp, void *user);
 void *broker_namespace_user(const struct broker_namespace *nsp);

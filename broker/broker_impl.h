@@ -43,8 +43,8 @@ struct broker_ops {
     /* A namespace is open from now on; nsp->impl is for the implementation. May be NULL, as the
      * next. */
     void (*namespace_opened)(struct broker_namespace *nsp);
-    /* It is going to be freed (only inside broker_free(); its members are gone, the room hooks were
-     * called). */
+    /* It is going to be freed (its members are gone, the room hooks were called, answers owed in it
+     * are closed): nothing may point to it afterwards. */
     void (*namespace_closing)(struct broker_namespace *nsp);
 
     /* First local member, last local member: see struct rooms_events; room->impl is for the
@@ -158,6 +158,7 @@ void broker_fini(struct broker *broker); /* what is left after broker_free() too
 void broker_set_state(struct broker *broker, enum broker_state state);
 /* Parts of broker_free(), each in the file that has the objects. */
 void broker_pending_close_all(struct broker *broker);
+void broker_pending_close_of(const struct broker_namespace *nsp);
 void broker_rosters_free(struct broker *broker);
 void broker_asks_close(struct broker *broker);
 void broker_drop_waiting(struct broker *broker);

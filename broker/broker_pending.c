@@ -86,6 +86,21 @@ void broker_pending_close_all(struct broker *broker)
         pending_close(pending);
 }
 
+void broker_pending_close_of(const struct broker_namespace *nsp)
+{
+    struct list *head = &nsp->broker->pending_by_age.entries;
+    struct list *link = head->next;
+
+    while (link != head) {
+        struct broker_pending *pending = container_of(
+            container_of(link, struct timerfifo_entry, link), struct broker_pending, by_age);
+
+        link = link->next;
+        if (pending->nsp == nsp)
+            pending_close(pending);
+    }
+}
+
 static void answer(struct broker *broker, struct broker_reply reply, enum broker_pending_kind kind,
                    const struct confab_value *first_argument)
 {

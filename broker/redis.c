@@ -125,7 +125,9 @@ static void namespace_closing(struct broker_namespace *nsp)
     redis_unwant(redis, &own->broadcasts);
     redis_unwant(redis, &own->private_rooms);
     redis_unwant(redis, &own->requests);
+    redis_asks_drop(redis, nsp);
     redis_asks_close(redis, own);
+    redis_jobs_close(redis, nsp);
     redis_free_text(&own->base);
     free(own);
     nsp->impl = NULL;

@@ -59,6 +59,19 @@ void redis_jobs_clear(struct redis *redis)
         job_free(LIST_FIRST(&redis->jobs, struct redis_job, link));
 }
 
+void redis_jobs_close(struct redis *redis, const struct broker_namespace *nsp)
+{
+    struct list *link = redis->jobs.next;
+
+    while (link != &redis->jobs) {
+        struct redis_job *job = container_of(link, struct redis_job, link);
+
+        link = link->next;
+        if (job->nsp == nsp)
+            job_free(job);
+    }
+}
+
 void redis_jobs_fini(struct redis *redis)
 {
     redis_jobs_clear(redis);

@@ -271,19 +271,35 @@ void redis_ask(struct broker_namespace *nsp, struct broker_question question,
                step_new(redis, question));
 }
 
-void redis_asks_lost_link(struct redis *redis)
+/* One that was asked in `nsp` (NULL: anywhere). */
+static const struct redis_ask *any_ask(const struct redis *redis,
+                                       const struct broker_namespace *nsp)
 {
     struct htable_iter it;
     struct htable_entry *entry;
 
-    /* Anew each time: who is told may end others. */
-    for (;;) {
-        htable_iter_init(&it, &redis->asks);
-        entry = htable_iter_next(&it);
-        if (entry == NULL)
-            return;
-        lose(redis, container_of(entry, struct redis_ask, by_id)->question);
+    htable_iter_init(&it, &redis->asks);
+    while ((entry = htable_iter_next(&it)) != NULL) {
+        const struct redis_ask *ask = container_of(entry, struct redis_ask, by_id);
+
+        if (nsp == NULL || ask->nsp == nsp)
+            return ask;
     }
+    return NULL;
+}
+
+void redis_asks_drop(struct redis *redis, const struct broker_namespace *nsp)
+{
+    const struct redis_ask *ask;
+
+    /* Anew each time: who is told may end others. */
+    while ((ask = any_ask(redis, nsp)) != NULL)
+        lose(redis, ask->question);
+}
+
+void redis_asks_lost_link(struct redis *redis)
+{
+    redis_asks_drop(redis, NULL);
 }
 
 /* ---- answers ---- */

@@ -237,8 +237,9 @@ const struct text *redis_answer_uid(const struct redis *redis, const struct text
 
 /* redis_answer.c */
 void redis_jobs_init(struct redis *redis);
-/* Drops all answers under way. */
+/* Drops all answers under way, or those of one namespace. */
 void redis_jobs_clear(struct redis *redis);
+void redis_jobs_close(struct redis *redis, const struct broker_namespace *nsp);
 void redis_jobs_fini(struct redis *redis);
 void redis_answer_list(struct redis *redis, struct broker_namespace *nsp,
                        const struct wire_request *request);
@@ -256,7 +257,8 @@ void redis_response(struct redis *redis, const struct broker_namespace *nsp, str
 void redis_asks_lost_link(struct redis *redis);
 /* From time to time: stops listening for answers where nothing was asked for long. */
 void redis_asks_tick(struct redis *redis, int64_t now_ms);
-/* The namespace closes. */
+/* The namespace closes: what was asked in it; its response channels. */
+void redis_asks_drop(struct redis *redis, const struct broker_namespace *nsp);
 void redis_asks_close(struct redis *redis, struct redis_namespace *own);
 
 /* redis_names.c */

@@ -16,6 +16,7 @@
 #include "common/live.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include "gateway/socketio/parents.h"
 #include "gateway/socketio/server_internal.h"
 #include <confab/err.h>
 
@@ -96,6 +97,7 @@ void sio_client_free(struct sio_client *client)
     list_del(&client->link);
     sio_decoder_fini(&client->decoder);
     eio_handshake_release(client->handshake);
+    free(client->left);
     free(client);
     live_dec(LIVE_CLIENT);
 }
@@ -149,6 +151,26 @@ void sio_client_refund(struct sio_client *client, size_t bytes)
     }
 }
 
+/* ---- what the server has ended: by its name, for the namespace may be gone, too ---- */
+
+static bool is_left(const struct sio_client *client, const char *name, size_t name_bytes)
+{
+    return client->left != NULL && strlen(client->left) == name_bytes &&
+           memcmp(client->left, name, name_bytes) == 0;
+}
+
+static void forget_left(struct sio_client *client)
+{
+    free(client->left);
+    client->left = NULL;
+}
+
+void sio_client_left(struct sio_client *client, const struct confab_namespace *nsp)
+{
+    free(client->left);
+    client->left = xmemdup0(nsp->name, nsp->name_bytes);
+}
+
 /* ---- packets ---- */
 
 static void refuse_connect(struct sio_client *client, const struct sio_packet *connect,
@@ -166,7 +188,7 @@ static void receive_connect(struct sio_client *client, struct sio_packet *packet
 {
     struct confab_server *server = client->server;
     struct confab_namespace *nsp = sio_namespace_find(server, packet->nsp, packet->nsp_bytes);
-    if (nsp == NULL) {
+    if (nsp == NULL && list_empty(&server->parents)) {
         refuse_connect(client, packet, "Invalid namespace");
     } else if (client->unfinished >= server->config.max_namespaces) {
         sio_limit(server, SERVER_LIMIT_NAMESPACES);
@@ -174,9 +196,11 @@ static void receive_connect(struct sio_client *client, struct sio_packet *packet
     } else if (packet->wire_bytes > server->config.max_auth_bytes) {
         sio_limit(server, SERVER_LIMIT_AUTH);
         refuse_connect(client, packet, "Too much auth data");
+    } else if (nsp == NULL && (nsp = sio_child_new(server, packet)) == NULL) {
+        refuse_connect(client, packet, "Invalid namespace");
     } else {
-        if (client->left == nsp)
-            client->left = NULL;
+        if (is_left(client, nsp->name, nsp->name_bytes))
+            forget_left(client);
         sio_socket_new(client, nsp, packet->data);
         packet->data = NULL;
     }
@@ -204,9 +228,7 @@ static void receive_for_socket(struct confab_socket *socket, struct sio_packet *
 
 static bool crossed_our_end(const struct sio_client *client, const struct sio_packet *packet)
 {
-    return client->left != NULL && client->left->name_bytes == packet->nsp_bytes &&
-           memcmp(client->left->name, packet->nsp, packet->nsp_bytes) == 0 &&
-           packet->type != SIO_CONNECT_ERROR;
+    return is_left(client, packet->nsp, packet->nsp_bytes) && packet->type != SIO_CONNECT_ERROR;
 }
 
 static void receive(struct sio_client *client, struct sio_packet *packet)

@@ -8,6 +8,7 @@
 #include "common/frame.h"
 #include "common/mem.h"
 #include "common/value.h"
+#include "gateway/socketio/parents.h"
 #include "gateway/socketio/server_internal.h"
 #include <confab/err.h>
 
@@ -184,6 +185,8 @@ int sio_broadcast_message(struct confab_namespace *nsp, const struct confab_audi
     *message = NULL;
     if (nsp->server->stopped) {
         status = CONFAB_ECLOSED;
+    } else if (nsp->parent != NULL) {
+        status = CONFAB_EUNSUPPORTED;
     } else if (!sio_event_is_reserved(event, strlen(event))) {
         *message = make_message(nsp, audience, event, args);
         status = *message != NULL ? CONFAB_OK : CONFAB_ELIMIT;
@@ -196,6 +199,8 @@ int confab_broadcast(struct confab_namespace *nsp, const struct confab_audience 
                      const char *event, struct confab_value *args)
 {
     struct message *message;
+    if (nsp->parent != NULL)
+        return sio_children_broadcast(nsp, audience, event, args);
     int status = sio_broadcast_message(nsp, audience, event, args, &message);
     if (status == CONFAB_OK) {
         broker_emit(nsp->server->broker, message);

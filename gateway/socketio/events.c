@@ -39,7 +39,8 @@ static const struct sio_handler *find_handler(const struct confab_socket *socket
     const struct sio_handler *handler = NULL;
     if (socket->own != NULL)
         handler = sio_handler_find(&socket->own->handlers, name, length);
-    return handler != NULL ? handler : sio_handler_find(&socket->nsp->handlers, name, length);
+    return handler != NULL ? handler
+                           : sio_handler_find(&socket->nsp->registry->handlers, name, length);
 }
 
 struct confab_event sio_event_open(struct sio_event_scratch *scratch, struct confab_socket *socket,
@@ -72,7 +73,7 @@ void sio_event_handle(struct confab_event *event)
 void sio_event_dispatch(struct confab_socket *socket, const struct confab_value *data, bool has_id,
                         double id)
 {
-    struct confab_namespace *nsp = socket->nsp;
+    const struct confab_namespace *nsp = socket->nsp->registry;
     struct sio_event_scratch scratch;
     struct confab_event event = sio_event_open(&scratch, socket, data);
     event.ack_id = id;

@@ -99,7 +99,7 @@ void confab_socket_use(struct confab_socket *socket, confab_event_middleware_fn 
 
 static void tell(struct confab_socket *socket, const char *event, const struct confab_value *args)
 {
-    const struct confab_namespace *nsp = socket->nsp;
+    const struct confab_namespace *nsp = socket->nsp->registry;
     if (nsp->on_outgoing != NULL)
         nsp->on_outgoing(socket, event, args, nsp->outgoing_user);
     if (socket->own != NULL && socket->own->on_outgoing != NULL)

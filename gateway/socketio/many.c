@@ -128,6 +128,8 @@ static int may_be_told(const struct confab_namespace *nsp, const char *event)
 {
     if (nsp->server->stopped)
         return CONFAB_ECLOSED;
+    if (nsp->parent != NULL)
+        return CONFAB_EUNSUPPORTED;
     return is_reserved_for_servers(event) ? CONFAB_EINVAL : CONFAB_OK;
 }
 

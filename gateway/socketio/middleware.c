@@ -11,7 +11,7 @@
 
 void sio_middleware_run(struct confab_socket *socket)
 {
-    const struct confab_namespace *nsp = socket->nsp;
+    const struct confab_namespace *nsp = socket->nsp->registry;
     bool is_known = socket->recovered && nsp->server->config.recovery_skips_middleware;
     while (socket->state == SIO_CONNECTING && socket->blocked == 0) {
         if (is_known || socket->middleware_next == nsp->middleware_count) {

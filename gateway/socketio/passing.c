@@ -58,7 +58,7 @@ static void ask(struct confab_event *event, struct sio_passing *passing)
 static void finish(struct confab_event *event, const struct sio_passing *passing)
 {
     struct confab_socket *socket = event->socket;
-    const struct confab_namespace *nsp = socket->nsp;
+    const struct confab_namespace *nsp = socket->nsp->registry;
     if (passing->refusal == NULL)
         sio_event_handle(event);
     else if (nsp->on_error != NULL && !socket->thrown_out)

@@ -93,7 +93,7 @@ static const struct sio_handler *find_handler(const struct confab_namespace *nsp
     const char *name = confab_as_string(confab_at(args, 0), &length);
     if (nsp == NULL || name == NULL)
         return NULL;
-    struct htable_entry *entry = htable_find(&nsp->server_handlers, name, length);
+    struct htable_entry *entry = htable_find(&nsp->registry->server_handlers, name, length);
     return entry != NULL ? container_of(entry, struct sio_handler, by_name) : NULL;
 }
 

@@ -244,6 +244,8 @@ struct confab_roster *confab_roster_open(struct confab_namespace *nsp,
     uint8_t seed[HTABLE_SEED_BYTES];
     if (nsp->roster != NULL)
         return nsp->roster;
+    if (nsp->parent != NULL || nsp->registry != nsp)
+        return NULL;
     struct confab_roster *roster = xcalloc(1, sizeof(*roster));
     roster->nsp = nsp;
     roster->lost = lost;

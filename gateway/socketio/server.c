@@ -60,6 +60,7 @@ struct confab_server *server_new(const struct server_config *config,
     rng_bytes(rng, seed, sizeof(seed));
     htable_init(&server->namespaces_by_name, seed);
     list_init(&server->namespaces);
+    list_init(&server->parents);
     list_init(&server->clients);
     slots_init(&server->sockets);
     slots_init(&server->tokens);

@@ -54,6 +54,7 @@ struct confab_server {
 
     struct htable namespaces_by_name;
     struct list namespaces;
+    struct list parents; /* struct sio_parent.link, in the order they are asked */
     struct list clients; /* struct sio_client.link: those with a session */
     size_t client_count; /* and those that wait for their sockets' end */
     struct slots sockets;
@@ -127,6 +128,8 @@ struct sio_middleware {
 
 struct confab_namespace {
     struct confab_server *server;
+    struct confab_namespace *registry; /* whose handlers it has: its own, or its parent's */
+    struct sio_parent *parent;         /* it is one, and no namespace itself; NULL: it is none */
     struct broker_namespace *members;
     struct list link;
     struct htable_entry by_name;
@@ -150,6 +153,7 @@ struct confab_namespace {
     struct recovery_space *recovery; /* NULL: no connection state recovery */
     uint64_t next_ack; /* ids of acknowledgements asked for are unique in the namespace */
     size_t size;       /* sockets that are connected */
+    size_t sockets;    /* that are not freed yet */
     size_t name_bytes;
     char name[];
 };
@@ -157,6 +161,9 @@ struct confab_namespace {
 /* NULL: never made. */
 struct confab_namespace *sio_namespace_find(const struct confab_server *server, const char *name,
                                             size_t name_bytes);
+/* `parent` NULL: a namespace by itself. */
+struct confab_namespace *sio_namespace_new(struct confab_server *server, const char *name,
+                                           struct confab_namespace *parent);
 void sio_namespace_free(struct confab_namespace *nsp);
 static inline struct sio_packet sio_packet_for(const struct confab_namespace *nsp,
                                                enum sio_type type, struct confab_value *data)
@@ -175,7 +182,7 @@ struct sio_client {
     struct list sockets;             /* struct confab_socket.link: joined or joining */
     struct timerfifo_entry timer;    /* connect timeout; then of a packet that is not whole */
     struct sio_decoder decoder;
-    const struct confab_namespace *left; /* the last one that the server ended or refused */
+    char *left; /* the name of the last one that the server ended or refused; owned; NULL: none */
     size_t waiting_bytes;
     unsigned unfinished; /* sockets that are not dead */
     bool joined;         /* some namespace, once: no connect timeout any more */
@@ -197,6 +204,8 @@ bool sio_client_send_packet(struct sio_client *client, const struct sio_packet *
  * the session was closed. */
 bool sio_client_charge(struct sio_client *client, size_t bytes);
 void sio_client_refund(struct sio_client *client, size_t bytes);
+/* The server ends or refuses this namespace: what crosses the news is ignored. */
+void sio_client_left(struct sio_client *client, const struct confab_namespace *nsp);
 /* A socket was let in. */
 void sio_client_joined(struct sio_client *client);
 /* A socket died: frees the client at the end of the turn if it was the last thing left. */
@@ -378,7 +387,7 @@ bool sio_outgoing_tell(struct confab_socket *socket, const char *event,
 static inline bool sio_outgoing(struct confab_socket *socket, const char *event,
                                 const struct confab_value *args)
 {
-    if (socket->nsp->on_outgoing == NULL &&
+    if (socket->nsp->registry->on_outgoing == NULL &&
         (socket->own == NULL || socket->own->on_outgoing == NULL))
         return true;
     return sio_outgoing_tell(socket, event, args);

@@ -12,6 +12,7 @@
 #include "common/mem.h"
 #include "common/rng.h"
 #include "common/value.h"
+#include "gateway/socketio/parents.h"
 #include "gateway/socketio/server_internal.h"
 
 /* ---- what waits: a ring, of which the socket knows the newest ---- */
@@ -90,6 +91,7 @@ void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
     free(id);
     socket->client = client;
     socket->nsp = nsp;
+    nsp->sockets++;
     socket->auth = auth;
     socket->state = SIO_CONNECTING;
     list_init(&socket->link);
@@ -127,8 +129,8 @@ void sio_socket_admit(struct confab_socket *socket)
     broker_add(nsp->members, &socket->member, socket->id);
     sio_recovery_rejoin(socket);
     sio_client_joined(socket->client);
-    if (nsp->on_connect != NULL)
-        nsp->on_connect(socket, nsp->connect_user);
+    if (nsp->registry->on_connect != NULL)
+        nsp->registry->on_connect(socket, nsp->registry->connect_user);
 }
 
 void sio_socket_refuse(struct confab_socket *socket, const char *message, struct confab_value *data)
@@ -152,16 +154,17 @@ void sio_socket_refuse(struct confab_socket *socket, const char *message, struct
 static void end(struct confab_socket *socket)
 {
     struct confab_namespace *nsp = socket->nsp;
+    const struct confab_namespace *told = nsp->registry;
     struct confab_server *server = nsp->server;
     socket->state = SIO_ENDING;
     sio_recovery_lost(socket);
     if (socket->was_connected) {
         nsp->size--;
         server->counters.sockets_now--;
-        if (nsp->on_disconnecting != NULL)
-            nsp->on_disconnecting(socket, socket->reason, nsp->disconnecting_user);
-        if (nsp->on_disconnect != NULL)
-            nsp->on_disconnect(socket, socket->reason, nsp->disconnect_user);
+        if (told->on_disconnecting != NULL)
+            told->on_disconnecting(socket, socket->reason, told->disconnecting_user);
+        if (told->on_disconnect != NULL)
+            told->on_disconnect(socket, socket->reason, told->disconnect_user);
     }
     sio_name_give_back(socket);
     broker_remove(&socket->member);
@@ -192,7 +195,7 @@ void sio_socket_close(struct confab_socket *socket, const char *reason, enum sio
         drop_waiting(socket);
     if (how == SIO_END_SERVER) {
         socket->thrown_out = true;
-        socket->client->left = socket->nsp;
+        sio_client_left(socket->client, socket->nsp);
     }
     sio_acks_fail(socket);
     sio_socket_run(socket);
@@ -217,6 +220,7 @@ void sio_socket_free(struct confab_socket *socket)
         sio_own_free(socket->own);
     confab_value_release(socket->auth);
     confab_value_release(socket->data);
+    sio_namespace_socket_freed(socket->nsp);
     free(socket);
     live_dec(LIVE_SOCKET);
 }

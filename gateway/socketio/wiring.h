@@ -127,7 +127,8 @@ size_t server_client_count(const struct confab_server *server);
     X(SERVER_LIMIT_ROOMS, "sio_rooms")                  \
     X(SERVER_LIMIT_INCOMPLETE, "sio_incomplete_packet") \
     X(SERVER_LIMIT_ASKINGS, "sio_askings")              \
-    X(SERVER_LIMIT_ANSWERS, "sio_answers_bytes")
+    X(SERVER_LIMIT_ANSWERS, "sio_answers_bytes")        \
+    X(SERVER_LIMIT_CHILDREN, "sio_child_namespaces")
 
 enum server_limit {
 #define X(symbol, label) symbol,

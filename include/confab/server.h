@@ -55,6 +55,31 @@ struct confab_token {
 /* The namespace with this name (`/`, `/chat`; a missing slash is added), made at the first call. A
  * CONNECT to a name that was never made is answered "Invalid namespace". */
 struct confab_namespace *confab_of(struct confab_server *server, const char *name);
+
+/*
+ * Namespaces that are made when the first client comes (Node's io.of(/^\/dynamic-\d+$/)). The
+ * parent is none itself: what is registered on it holds for all its children, and registering
+ * something on a child is registering it on the parent. confab_broadcast(), confab_emit_all() and
+ * confab_emit_room() on it reach the children that this node has, on all nodes; whatever else is
+ * done with a namespace returns CONFAB_EUNSUPPORTED (or NULL) there, and so does
+ * confab_roster_open() on a child. Parents are asked in the order they were made, names made by
+ * confab_of() before them. A child lives while it has sockets here, and with `keep_empty` as long
+ * as the server: keep no pointer to one.
+ *
+ * `matches`: whether a name (with its slash, at most 512 bytes) is one of the parent's; `auth`: of
+ * the CONNECT, borrowed. It should know at once; what takes time is decided by middleware on the
+ * parent (confab_use()). Must not make namespaces.
+ */
+typedef bool confab_name_fn(struct confab_server *server, const char *name,
+                            const struct confab_value *auth, void *user);
+struct confab_namespace *confab_of_matching(struct confab_server *server, confab_name_fn *matches,
+                                            void *user);
+/* The same with a pattern: `*` stands for any text, `?` for one byte. */
+struct confab_namespace *confab_of_pattern(struct confab_server *server, const char *pattern);
+/* At most so many children at a time (1000 unless it is called; then CONNECTs to further names are
+ * answered "Invalid namespace"). No effect on what is no parent. */
+void confab_limit_children(struct confab_namespace *parent, size_t most, bool keep_empty);
+/* A parent's name is `/_0`, `/_1`, …, its size that of its children together. */
 const char *confab_namespace_name(const struct confab_namespace *nsp);
 size_t confab_namespace_size(const struct confab_namespace *nsp); /* sockets of this node */
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { ask, closeAll, connect, heard, transports } from './lib/clients.js';
-import { Cluster, endLeftovers } from './lib/cluster.js';
+import { Cluster, endLeftovers, withCluster } from './lib/cluster.js';
 import { Crowd } from './lib/crowd.js';
 import { connectRedis, disconnectRedis, subscribers } from './lib/peer.js';
 import { Gateway, Redis, eventually } from './lib/processes.js';
@@ -203,6 +203,40 @@ describe('one gateway, a namespace for each part', () => {
       closeAll(socket);
     });
   }
+});
+
+test('namespaces are made when somebody comes, here and at the other gateway', async () => {
+  const options = {
+    redis, gateways: 2, binary: 'confab-cast', args: ['--redis-prefix', 'dyn'],
+    peers: [{ namespaces: [/^\/dyn-\w+$/], adapter: { key: 'dyn' } }],
+  };
+  await withCluster(options, async (cluster, a, b, n) => {
+    const [one, same, peer, two] = await Promise.all([
+      connect(`${a.url}/dyn-1`), connect(`${b.url}/dyn-1`), connect(`${n.url}/dyn-1`), connect(`${a.url}/dyn-2`)]);
+    assert.deepEqual(await one.timeout(5000).emitWithAck('members'), 1);
+    await eventually(async () => (await subscribers(admin, 'dyn-request#/dyn-1#')) === 3, 5000, 'all three are counted');
+    const news = [one, same, peer].map((socket) => heard(socket, 'news'));
+    n.io.of('/dyn-1').emit('news', 1);
+    assert.deepEqual(await Promise.all(news), [[1], [1], [1]]);
+    assert.equal((await n.io.of('/dyn-1').fetchSockets()).length, 3);
+    const told = [one, same, peer, two].map((socket) => heard(socket, 'to all'));
+    assert.equal(await ask(one, 'to all', bytes), 'ok'); // to all that this gateway has, wherever their sockets are
+    for (const args of await Promise.all(told)) assert.deepEqual(args, [bytes]);
+    await assert.rejects(connect(`${a.url}/dyn-closed`), /Invalid namespace/);
+    await assert.rejects(connect(`${a.url}/other`), /Invalid namespace/);
+    const more = await Promise.all([3, 4, 5].map((i) => connect(`${a.url}/dyn-${i}`)));
+    await assert.rejects(connect(`${a.url}/dyn-6`), /Invalid namespace/);
+    closeAll(...more);
+    await eventually(() => connect(`${a.url}/dyn-6`).then((socket) => !closeAll(socket)), 5000, 'there is room again');
+    closeAll(one, same);
+    await eventually(async () => (await subscribers(admin, 'dyn-request#/dyn-1#')) === 1, 5000, 'only Node keeps it');
+    const again = await connect(`${b.url}/dyn-1`);
+    await eventually(async () => (await subscribers(admin, 'dyn-request#/dyn-1#')) === 2, 5000, 'it is back');
+    const anew = heard(again, 'news');
+    n.io.of('/dyn-1').emit('news', 2);
+    assert.deepEqual(await anew, [2]);
+    closeAll(again, peer, two);
+  });
 });
 
 test('a single node asks itself', async () => {

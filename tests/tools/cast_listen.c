@@ -118,7 +118,54 @@ static void listen_on_sockets(struct confab_server *server)
     confab_on(nsp, "seen", on_seen, NULL);
 }
 
+/* ---- /dyn-* ---- */
+
+static void refuse(struct confab_server *server, void *user)
+{
+    const struct decision *decision = user;
+    confab_refuse(server, decision->token, "Invalid namespace", NULL);
+    free(user);
+}
+
+static void admit(struct confab_socket *socket, struct confab_token token, void *user)
+{
+    (void)user;
+    struct confab_server *server = confab_socket_server(socket);
+    const char *name = confab_namespace_name(confab_socket_namespace(socket));
+    if (strcmp(name, "/dyn-closed") != 0) {
+        confab_allow(server, token);
+        return;
+    }
+    struct decision *decision = xmalloc(sizeof(*decision));
+    decision->token = token;
+    confab_after(server, SLOW_MS, refuse, free, decision);
+}
+
+static void on_members(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    size_t here = confab_namespace_size(confab_socket_namespace(socket));
+    size_t all = confab_namespace_size(user);
+    confab_ack(event, confab_list(confab_int((int64_t)here), confab_int((int64_t)all), NULL));
+}
+
+static void on_to_all(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)socket;
+    int status = confab_emit_all(user, "to all", confab_value_hold(confab_event_args(event)));
+    confab_ack(event, confab_list(confab_string(confab_errname(status)), NULL));
+}
+
+static void make_on_demand(struct confab_server *server)
+{
+    struct confab_namespace *parent = confab_of_pattern(server, "/dyn-*");
+    confab_limit_children(parent, 5, false);
+    confab_use(parent, admit, NULL);
+    confab_on(parent, "members", on_members, parent);
+    confab_on(parent, "to all", on_to_all, parent);
+}
+
 void cast_listen(struct confab_server *server)
 {
     listen_on_sockets(server);
+    make_on_demand(server);
 }

@@ -6,6 +6,9 @@
  * is let pass after 50 ms; the rest at once. `own` is answered by the socket's own handler,
  *             `shared` by the namespace's. `seen` is answered with the names of all events that
  * came and of all that were sent.
+ *   /dyn-*    made when somebody comes; but /dyn-closed is refused by middleware, later. `members`
+ * is answered with the number of sockets in this one and in all of them; `to all` emits its
+ *             arguments to all of them.
  */
 #ifndef CONFAB_TESTS_TOOLS_CAST_LISTEN_H
 #define CONFAB_TESTS_TOOLS_CAST_LISTEN_H
