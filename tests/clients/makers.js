@@ -56,6 +56,13 @@ export const makers = {
       return ['java', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-cp', `${directory}:${join(directory, 'lib/*')}`, 'Dialogue'];
     },
   },
+  go: {
+    missing: () => (has('go', 'version') ? null : 'go'),
+    make() {
+      run('go', ['build', '-o', join(built, 'go/dialogue'), '.'], { cwd: join(here, 'go'), env: { ...process.env, GOFLAGS: '-mod=mod -modcacherw' } });
+      return [join(built, 'go/dialogue')];
+    },
+  },
   rust: {
     missing: () => (has('cargo', '--version') ? null : 'cargo'),
     make() {

@@ -3,7 +3,6 @@
 import io.socket.client.Ack;
 import io.socket.client.IO;
 import io.socket.client.Socket;
-import java.lang.reflect.Field;
 import java.util.Collections;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -58,17 +57,21 @@ public class Dialogue {
         return args;
     }
 
-    private static IO.Options options(String transport) {
+    private static boolean isOld() {
+        try {
+            IO.Options.class.getField("auth");
+            return false;
+        } catch (NoSuchFieldException older) {
+            return true;
+        }
+    }
+
+    private static IO.Options options(String transport) throws Exception {
         IO.Options options = new IO.Options();
         options.forceNew = true;
         options.reconnection = false;
         options.transports = transport.equals("upgrade") ? new String[] {"polling", "websocket"} : new String[] {transport};
-        try { // the clients of older servers have none
-            Field auth = IO.Options.class.getField("auth");
-            auth.set(options, Collections.singletonMap("token", "123"));
-        } catch (ReflectiveOperationException older) {
-            return options;
-        }
+        if (!isOld()) IO.Options.class.getField("auth").set(options, Collections.singletonMap("token", "123"));
         return options;
     }
 
@@ -102,6 +105,11 @@ public class Dialogue {
         say("namespace", next(customBack));
         custom.close();
 
+        if (isOld()) { // does not take the refusal of a newer server, and so hears nothing
+            socket.disconnect();
+            say("end", next(end));
+            System.exit(0);
+        }
         Socket nowhere = IO.socket(args[0] + "/nowhere", options(args[1]));
         BlockingQueue<Object[]> refused = listen(nowhere, "connect_error");
         nowhere.on("error", refused::add);

@@ -71,4 +71,6 @@ say("refused", reason["message"] if isinstance(reason, dict) else reason)
 refused.disconnect()
 
 client.disconnect()
-say("end", ended.get(timeout=10))
+if auth:  # older ones tell only of disconnects they did not ask for
+    ended.get(timeout=10)
+say("end", not client.connected)
