@@ -302,6 +302,10 @@ void broker_roster_claim(struct broker_roster *roster, const struct broker_name 
 void broker_roster_release(struct broker_roster *roster, struct broker_claim claim,
                            bool keep_for_grace);
 
+/* The form in which a name that this node holds is shown, which need not be the one that was asked
+ * for when it was resumed. Borrowed as long as it is held; NULL: the claim is unknown. */
+const char *broker_roster_shown(const struct broker_roster *roster, struct broker_claim claim);
+
 /* The names online in the cluster, from this node's copy, which follows the ordered announcements.
  * Includes names held for grace. */
 size_t broker_roster_count(const struct broker_roster *roster);

@@ -113,9 +113,15 @@ void broker_roster_release(struct broker_roster *roster, struct broker_claim cla
 void broker_claim_settle(struct broker_roster *roster, struct roster_claim *claim,
                          enum broker_claim_result result)
 {
+    const struct roster_name *listed;
     struct roster_claim *old = NULL;
     struct broker_claim old_id;
 
+    if (result == BROKER_CLAIM_RESUMED) {
+        listed = roster_names_find(&roster->names, claim->key);
+        if (listed != NULL)
+            roster_claim_show(claim, listed->shown);
+    }
     if (result == BROKER_CLAIM_WON || result == BROKER_CLAIM_RESUMED)
         old = roster_claims_holder(&roster->claims, claim->key);
     if (old == NULL) {
@@ -136,6 +142,13 @@ void broker_claim_lost(struct broker_roster *roster, struct roster_claim *claim,
     roster_claims_detach(&roster->claims, claim);
     roster_claim_free(&claim);
     roster->events->on_lost(roster->user, id, why);
+}
+
+const char *broker_roster_shown(const struct broker_roster *roster, struct broker_claim claim)
+{
+    const struct roster_claim *held = roster_claims_find(&roster->claims, claim.id);
+
+    return held != NULL ? held->shown.bytes : NULL;
 }
 
 /* ---- the list ---- */

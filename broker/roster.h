@@ -103,8 +103,9 @@ struct roster_claim {
     void (*done)(void *user, enum broker_claim_result result, struct broker_claim claim);
     void *user;
     struct text key;
-    struct text shown;
-    void *impl; /* the implementation's, NULL at birth */
+    struct text shown;    /* as asked for; of a resumed one as the list has it */
+    char *shown_as_found; /* owned; NULL: `shown` is in `bytes` */
+    void *impl;           /* the implementation's, NULL at birth */
     char bytes[];
 };
 
@@ -126,6 +127,8 @@ struct roster_claim *roster_claims_ask(struct roster_claims *claims, const struc
                                        void (*done)(void *user, enum broker_claim_result result,
                                                     struct broker_claim claim),
                                        void *user);
+/* The name was resumed, and is shown in this form. Copied. */
+void roster_claim_show(struct roster_claim *claim, struct text shown);
 struct roster_claim *roster_claims_find(const struct roster_claims *claims, uint64_t id);
 /* The held claim of a name; NULL if no socket of this node holds it. */
 struct roster_claim *roster_claims_holder(const struct roster_claims *claims, struct text key);

@@ -71,6 +71,16 @@ struct roster_claim *roster_claims_ask(struct roster_claims *claims, const struc
     return claim;
 }
 
+void roster_claim_show(struct roster_claim *claim, struct text shown)
+{
+    if (shown.length == claim->shown.length &&
+        memcmp(shown.bytes, claim->shown.bytes, shown.length) == 0)
+        return;
+    free(claim->shown_as_found);
+    claim->shown_as_found = xmemdup0(shown.bytes, shown.length);
+    claim->shown = (struct text){claim->shown_as_found, shown.length};
+}
+
 struct roster_claim *roster_claims_find(const struct roster_claims *claims, uint64_t id)
 {
     struct htable_entry *entry = htable_find(&claims->by_id, &id, sizeof(id));
@@ -123,6 +133,7 @@ void roster_claim_free(struct roster_claim **claim)
     if (*claim == NULL)
         return;
     assert((*claim)->state == ROSTER_CLAIM_GONE);
+    free((*claim)->shown_as_found);
     free(*claim);
     *claim = NULL;
 }

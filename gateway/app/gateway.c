@@ -205,11 +205,16 @@ static int set_up_application(struct gateway *gateway)
     if (gateway->app->setup != NULL)
         return gateway->app->setup(gateway->server, gateway->app->user);
     if (o->app == APP_CHAT)
-        gateway->chat = chat_new(
-            gateway->server, &(struct chat_config){.nsp = o->chat_namespace,
-                                                   .send_msg = o->chat_send_msg,
-                                                   .name_grace_ms = o->name_grace_ms,
-                                                   .presence_limit = (unsigned)o->presence_limit});
+        gateway->chat =
+            chat_new(gateway->server,
+                     &(struct chat_config){
+                         .nsp = o->chat_namespace,
+                         .send_msg = o->chat_send_msg,
+                         .name_grace_ms = o->name_grace_ms,
+                         .presence_limit = (unsigned)o->presence_limit,
+                         .rates = {[CHAT_LIMIT_MESSAGES] = (unsigned)o->chat_messages_per_second,
+                                   [CHAT_LIMIT_SEND_MSG] = (unsigned)o->chat_send_msg_per_second,
+                                   [CHAT_LIMIT_LOGINS] = (unsigned)o->chat_logins_per_minute}});
     else
         (void)confab_of(gateway->server, "/");
     return 0;

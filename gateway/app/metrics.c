@@ -135,6 +135,10 @@ static void collect_chat(struct gateway *gateway)
         metrics_set_label(m, METRIC_LOGINS, i, (int64_t)c->logins[i]);
     for (uint32_t i = 0; i < CHAT_CODE_COUNT; i++)
         metrics_set_label(m, METRIC_CHAT_REFUSED, i, (int64_t)c->refused[i]);
+    for (int i = 0; i < CHAT_LIMIT_COUNT; i++)
+        metrics_set_label(m, METRIC_DROPS,
+                          metrics_label(m, METRIC_DROPS, chat_limit_label((enum chat_limit)i)),
+                          (int64_t)c->limits[i]);
     metrics_set(m, METRIC_CHAT_MESSAGES, (int64_t)c->messages);
     metrics_set(m, METRIC_NAMES_ONLINE, (int64_t)chat_online(gateway->chat));
 }

@@ -57,6 +57,7 @@ struct chat *chat_new(struct confab_server *server, const struct chat_config *co
     confab_recovery_off(chat->nsp); /* other pages take an event's arguments as they are told here
                                      */
     chat->config.nsp = confab_namespace_name(chat->nsp);
+    chat_rates_init(chat);
     uint8_t epoch[5];
     confab_random(server, epoch, sizeof(epoch));
     for (size_t i = 0; i < sizeof(epoch); i++)

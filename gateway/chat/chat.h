@@ -45,18 +45,36 @@ enum chat_login_result {
     CHAT_LOGIN_RESULT_COUNT
 };
 
+/* Rates that a socket may reach: symbol, label for metrics and answers, the sentence for people. */
+#define CHAT_LIMITS(X)                                                                     \
+    X(CHAT_LIMIT_MESSAGES, "chat_messages_per_second", "Too many messages; wait a little") \
+    X(CHAT_LIMIT_SEND_MSG, "chat_send_msg_per_second", "Too many messages; wait a little") \
+    X(CHAT_LIMIT_LOGINS, "chat_logins_per_minute", "Too many log-ins; wait a little")
+
+enum chat_limit {
+#define X(symbol, label, text) symbol,
+    CHAT_LIMITS(X)
+#undef X
+        CHAT_LIMIT_COUNT
+};
+const char *chat_limit_label(enum chat_limit limit);
+
 struct chat_config {
     const char *nsp;         /* "/" */
     bool send_msg;           /* serve the event that needs no log-in */
     int64_t name_grace_ms;   /* 5000 */
     unsigned presence_limit; /* 1000: users online above which joined and left are summed up, and
                                 the list is cut */
+    /* By enum chat_limit: 50 and 5 in a second, 30 in a minute; in a burst 10 and 4 times as many,
+     * and 5 log-ins. 0: no such limit. At most 1000. */
+    unsigned rates[CHAT_LIMIT_COUNT];
 };
 
 struct chat_counters {
     uint64_t logins[CHAT_LOGIN_RESULT_COUNT];
     uint64_t messages;
     uint64_t refused[CHAT_CODE_COUNT];
+    uint64_t limits[CHAT_LIMIT_COUNT]; /* refused, or made to wait, because of them */
 };
 
 /* Registers the chat on a server, before it serves. The config is copied. Lives at least as long as

@@ -20,6 +20,7 @@ struct chat {
     struct confab_namespace *nsp;
     struct confab_roster *roster;
     struct chat_config config;
+    struct bucket_rule rules[CHAT_LIMIT_COUNT]; /* burst 0: no limit */
     struct chat_counters counters;
     struct confab_packet *list; /* the onlineUsers event as last built; owned, NULL before the first
                                  */
@@ -35,8 +36,7 @@ struct chat_user {
     char *shown;       /* owned; NULL: not logged in */
     char *key;         /* owned; what makes the name unique */
     char resume[CHAT_RESUME_BYTES + 1];
-    struct bucket logins;
-    struct bucket send_msgs;
+    struct bucket rates[CHAT_LIMIT_COUNT];
     struct chat_login *login; /* owned; the one whose claim is under way */
 };
 
@@ -51,13 +51,21 @@ struct confab_value *chat_ok(void);
  * the code's own. */
 void chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code code,
                  const char *message);
-void chat_refuse_for(struct chat *chat, struct confab_event *event, int64_t retry_ms);
+/* rate_limited, with the limit's name and when the next is taken. */
+void chat_refuse_for(struct chat *chat, struct confab_event *event, enum chat_limit limit,
+                     int64_t retry_ms);
 /* The same for an event that was deferred. */
 void chat_refuse_later(struct chat *chat, struct confab_token token, enum chat_code code,
                        const char *message);
 /* Acks with one value; taken. */
 void chat_answer(struct confab_event *event, struct confab_value *answer);
 void chat_answer_later(struct chat *chat, struct confab_token token, struct confab_value *answer);
+
+/* ---- rates.c ---- */
+void chat_rates_init(struct chat *chat);
+/* Takes one; false: above the limit, which is counted, and *retry_ms says how long. */
+bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit limit,
+                    int64_t *retry_ms);
 
 /* ---- login.c ---- */
 void chat_on_login(struct confab_socket *socket, struct confab_event *event, void *user);

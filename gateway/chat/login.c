@@ -9,9 +9,6 @@
 #include "common/mem.h"
 #include "gateway/chat/chat_internal.h"
 
-/* Five tries in ten seconds: a person mistypes, a script does not get to try out who is online. */
-static const struct bucket_rule login_rule = {.burst = 5, .refill_ms = 2000};
-
 /* A log-in whose name is being claimed. Owned by the socket's chat_user, so it ends with the socket
  * at the latest. */
 struct chat_login {
@@ -46,14 +43,14 @@ static void name_is_bad(struct chat *chat, struct confab_socket *socket, struct 
     chat_refuse(chat, event, CHAT_NAME_BAD, why);
 }
 
-static void become(struct confab_socket *socket, struct chat_user *user,
-                   const struct name_out *name, const char *resume)
+static void become(struct confab_socket *socket, struct chat_user *user, const char *shown,
+                   const char *key, const char *resume)
 {
-    user->shown = xstrdup(name->shown);
-    user->key = xstrdup(name->key);
+    user->shown = xstrdup(shown);
+    user->key = xstrdup(key);
     snprintf(user->resume, sizeof(user->resume), "%s", resume);
     /* Other nodes' fetchSockets show who is online by this. */
-    confab_set_data(socket, confab_set(confab_object(), "name", confab_string(name->shown)));
+    confab_set_data(socket, confab_set(confab_object(), "name", confab_string(shown)));
 }
 
 static void forget_name(struct confab_socket *socket, struct chat_user *user)
@@ -76,7 +73,8 @@ static void claimed(struct confab_socket *socket, enum confab_claim_result resul
     switch (result) {
     case CONFAB_CLAIM_WON:
     case CONFAB_CLAIM_RESUMED:
-        become(socket, user, &login->name, resume);
+        /* Who comes back in another spelling is who he was: in the list, and in what he says. */
+        become(socket, user, confab_roster_shown(chat->roster, socket), login->name.key, resume);
         count_login(chat, result == CONFAB_CLAIM_WON ? CHAT_LOGIN_OK : CHAT_LOGIN_RESUMED);
         welcome(socket, user);
         chat_answer_later(chat, token, logged_in(user));
@@ -139,9 +137,10 @@ void chat_on_login(struct confab_socket *socket, struct confab_event *event, voi
     struct chat *chat = user_pointer;
     struct chat_user *user = chat_user_of(chat, socket);
     int64_t retry_ms = 0;
-    if (!bucket_take(&user->logins, &login_rule, confab_now_ms(chat->server), &retry_ms)) {
+    /* A person mistypes; a script does not get to try out who is online. */
+    if (!chat_rate_take(chat, user, CHAT_LIMIT_LOGINS, &retry_ms)) {
         count_login(chat, CHAT_LOGIN_RATE_LIMITED);
-        chat_refuse_for(chat, event, retry_ms);
+        chat_refuse_for(chat, event, CHAT_LIMIT_LOGINS, retry_ms);
         return;
     }
     const char *resume;

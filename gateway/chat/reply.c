@@ -36,9 +36,16 @@ void chat_refuse(struct chat *chat, struct confab_event *event, enum chat_code c
     chat_answer(event, refusal(chat, code, message));
 }
 
-void chat_refuse_for(struct chat *chat, struct confab_event *event, int64_t retry_ms)
+void chat_refuse_for(struct chat *chat, struct confab_event *event, enum chat_limit limit,
+                     int64_t retry_ms)
 {
-    struct confab_value *answer = refusal(chat, CHAT_RATE_LIMITED, NULL);
+    static const char *const sentences[] = {
+#define X(symbol, label, text) text,
+        CHAT_LIMITS(X)
+#undef X
+    };
+    struct confab_value *answer = refusal(chat, CHAT_RATE_LIMITED, sentences[limit]);
+    confab_set(answer, "limit", confab_string(chat_limit_label(limit)));
     chat_answer(event, confab_set(answer, "retry_ms", confab_int(retry_ms)));
 }
 

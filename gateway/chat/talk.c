@@ -7,8 +7,6 @@
 #include "common/mem.h"
 #include "gateway/chat/chat_internal.h"
 
-static const struct bucket_rule send_msg_rule = {.burst = 20, .refill_ms = 200};
-
 /* A message on its way through the one place that orders. */
 struct sending {
     struct chat *chat;
@@ -39,13 +37,13 @@ static struct confab_value *next_id(struct chat *chat)
 }
 
 struct said {
-    const struct confab_value *message; /* borrowed from the event */
+    const struct confab_value *message; /* borrowed, as is all */
     const struct confab_value *cid;     /* the client's own id, for the ack; NULL: none */
     const char *room;                   /* the server's name of it; NULL: to all */
     const struct confab_value *room_as_sent;
 };
 
-static void say(struct chat *chat, const struct chat_user *user, struct confab_event *event,
+static void say(struct chat *chat, const struct chat_user *user, struct confab_token token,
                 const struct said *said)
 {
     struct confab_value *id = next_id(chat);
@@ -65,13 +63,78 @@ static void say(struct chat *chat, const struct chat_user *user, struct confab_e
         confab_set(told, "room", confab_value_hold(said->room_as_sent));
 
     chat->counters.messages++;
-    sending->token = confab_defer(event, 0);
+    sending->token = token;
     struct confab_audience audience = {.rooms = &said->room,
                                        .room_count = said->room != NULL ? 1 : 0};
     int status = confab_broadcast_ordered(chat->nsp, &audience, "chat", confab_list(told, NULL),
                                           sent, sending);
     if (status != CONFAB_OK)
         sent(chat->server, status, false, sending);
+}
+
+/* A message above the rate whose sender cannot be told: it waits, and what he sends after it. */
+struct waiting {
+    struct chat *chat;
+    struct confab_handle socket;
+    struct confab_token token;
+    struct confab_value *message; /* owned, as is the next */
+    struct confab_value *room_as_sent;
+    char room[CHAT_ROOM_MAX_BYTES + 6]; /* "": to all */
+};
+
+static void waiting_free(void *user_pointer)
+{
+    struct waiting *waiting = user_pointer;
+    confab_value_release(waiting->message);
+    confab_value_release(waiting->room_as_sent);
+    free(waiting);
+}
+
+static void waiting_is_due(struct confab_server *server, void *user_pointer)
+{
+    struct waiting *waiting = user_pointer;
+    struct chat *chat = waiting->chat;
+    struct confab_socket *socket = confab_socket_find(server, waiting->socket);
+    struct chat_user *user = socket != NULL ? confab_user(socket) : NULL;
+    struct said said = {.message = waiting->message,
+                        .room = waiting->room[0] != '\0' ? waiting->room : NULL,
+                        .room_as_sent = waiting->room_as_sent};
+    int64_t retry_ms;
+    if (user != NULL && user->shown != NULL) {
+        chat_rate_take(chat, user, CHAT_LIMIT_MESSAGES, &retry_ms); /* what it has waited for */
+        say(chat, user, waiting->token, &said);
+    } else {
+        chat_refuse_later(chat, waiting->token, CHAT_NOT_LOGGED_IN, NULL);
+    }
+    waiting_free(waiting);
+}
+
+static void say_later(struct chat *chat, struct confab_socket *socket, struct confab_event *event,
+                      const struct said *said, int64_t after_ms)
+{
+    struct waiting *waiting = xcalloc(1, sizeof(*waiting));
+    waiting->chat = chat;
+    waiting->socket = confab_socket_handle(socket);
+    waiting->token = confab_defer(event, 0);
+    waiting->message = confab_value_hold(said->message);
+    waiting->room_as_sent =
+        said->room_as_sent != NULL ? confab_value_hold(said->room_as_sent) : NULL;
+    if (said->room != NULL)
+        memcpy(waiting->room, said->room, strlen(said->room) + 1);
+    confab_after(chat->server, after_ms, waiting_is_due, waiting_free, waiting);
+}
+
+/* A message in order: now, later, or not at all. */
+static void say_at_rate(struct chat *chat, struct confab_socket *socket, struct chat_user *user,
+                        struct confab_event *event, const struct said *said)
+{
+    int64_t retry_ms = 0;
+    if (chat_rate_take(chat, user, CHAT_LIMIT_MESSAGES, &retry_ms))
+        say(chat, user, confab_defer(event, 0), said);
+    else if (confab_event_wants_ack(event))
+        chat_refuse_for(chat, event, CHAT_LIMIT_MESSAGES, retry_ms);
+    else
+        say_later(chat, socket, event, said, retry_ms);
 }
 
 /* Surrogates are the code points U+D800 to U+DFFF. */
@@ -111,7 +174,7 @@ static bool cid_is_good(const struct confab_value *cid)
 void chat_on_chat(struct confab_socket *socket, struct confab_event *event, void *user_pointer)
 {
     struct chat *chat = user_pointer;
-    const struct chat_user *user = chat_user_of(chat, socket);
+    struct chat_user *user = chat_user_of(chat, socket);
     const struct confab_value *arg = confab_event_arg(event, 0);
     bool is_object = confab_is(arg, CONFAB_OBJECT);
     struct said said = {.message = is_object ? confab_get(arg, "message") : arg,
@@ -126,14 +189,14 @@ void chat_on_chat(struct confab_socket *socket, struct confab_event *event, void
     } else if (!cid_is_good(said.cid)) {
         chat_refuse(chat, event, CHAT_BAD_REQUEST, "cid is a text of at most 64 bytes");
     } else if (said.room_as_sent == NULL) {
-        say(chat, user, event, &said);
+        say_at_rate(chat, socket, user, event, &said);
     } else if (!chat_read_room(arg, room)) {
         chat_refuse(chat, event, CHAT_BAD_REQUEST, "room is a text of 1 to 64 bytes");
     } else if (!confab_in_room(socket, room)) {
         chat_refuse(chat, event, CHAT_NOT_MEMBER, NULL);
     } else {
         said.room = room;
-        say(chat, user, event, &said);
+        say_at_rate(chat, socket, user, event, &said);
     }
 }
 
@@ -153,8 +216,8 @@ void chat_on_send_msg(struct confab_socket *socket, struct confab_event *event, 
     struct chat_user *user = chat_user_of(chat, socket);
     const struct confab_value *args = confab_event_args(event);
     int64_t retry_ms = 0;
-    if (!bucket_take(&user->send_msgs, &send_msg_rule, confab_now_ms(chat->server), &retry_ms)) {
-        chat_refuse_for(chat, event, retry_ms);
+    if (!chat_rate_take(chat, user, CHAT_LIMIT_SEND_MSG, &retry_ms)) {
+        chat_refuse_for(chat, event, CHAT_LIMIT_SEND_MSG, retry_ms);
     } else if (confab_has_binary(args)) {
         chat_refuse(chat, event, CHAT_BAD_REQUEST, "Bytes are not taken here");
     } else if (!fits_as_json(args)) {

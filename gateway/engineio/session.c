@@ -231,14 +231,9 @@ static bool is_idle(const struct eio_session *session)
     return session->transport == EIO_WEBSOCKET ? session->ws != NULL : session->get != NULL;
 }
 
-static bool takes(struct eio_session *session, bool volatile_)
+static bool takes(const struct eio_session *session, bool volatile_)
 {
-    if (session->state != EIO_OPEN)
-        return false;
-    if (!volatile_ || is_idle(session))
-        return true;
-    session->engine->counters.limits[EIO_LIMIT_VOLATILE]++;
-    return false;
+    return session->state == EIO_OPEN && (!volatile_ || is_idle(session));
 }
 
 bool eio_session_send(struct eio_session *session, struct frame *frame, bool volatile_)

@@ -148,7 +148,6 @@ struct eio_events {
 #define EIO_LIMITS(X)                              \
     X(EIO_LIMIT_QUEUED, "queued_bytes")            \
     X(EIO_LIMIT_QUEUED_SOFT, "soft_queued_bytes")  \
-    X(EIO_LIMIT_VOLATILE, "volatile")              \
     X(EIO_LIMIT_PAYLOAD, "payload_bytes")          \
     X(EIO_LIMIT_PACKET_RATE, "packets_per_second") \
     X(EIO_LIMIT_BYTE_RATE, "per_second_bytes")
@@ -166,8 +165,8 @@ const char *eio_limit_label(enum eio_limit limit);
 #define EIO_COUNT_TYPES 8
 struct eio_counters {
     uint64_t opened, closed[EIO_CLOSE_REASON_COUNT];
-    uint64_t limits[EIO_LIMIT_COUNT]; /* sessions ended, bodies refused, volatile packets
-                                         dropped; of rates: times held back */
+    uint64_t limits[EIO_LIMIT_COUNT]; /* sessions ended, bodies refused; of rates: times held back
+                                       */
     /* By type as its digit says; messages of bytes are counted apart, at EIO_COUNT_BINARY. */
     uint64_t packets_in[EIO_COUNT_TYPES], packets_out[EIO_COUNT_TYPES];
     uint64_t bytes_in, bytes_out, upgrades, upgrades_failed;

@@ -179,6 +179,15 @@ int confab_roster_claim(struct confab_roster *roster, struct confab_socket *sock
     return CONFAB_OK;
 }
 
+const char *confab_roster_shown(const struct confab_roster *roster,
+                                const struct confab_socket *socket)
+{
+    const struct sio_name *name = socket->name;
+    if (name == NULL || name->roster != roster || name->claiming)
+        return NULL;
+    return broker_roster_shown(roster->names, name->claim);
+}
+
 static void give_back(struct sio_name *name, bool keep_for_grace)
 {
     struct broker_roster *names = name->roster->names;

@@ -422,6 +422,11 @@ typedef void confab_claimed_fn(struct confab_socket *socket, enum confab_claim_r
 int confab_roster_claim(struct confab_roster *roster, struct confab_socket *socket, const char *key,
                         const char *shown, const char *resume, confab_claimed_fn *claimed,
                         void *user);
+/* The form of a socket's name that the joined event told: a name that is resumed in another
+ * spelling of its key keeps it. Borrowed as long as the socket holds the name; NULL: it holds none.
+ */
+const char *confab_roster_shown(const struct confab_roster *roster,
+                                const struct confab_socket *socket);
 /* Gives the name back now. */
 void confab_roster_release(struct confab_roster *roster, struct confab_socket *socket);
 size_t confab_roster_count(const struct confab_roster *roster);

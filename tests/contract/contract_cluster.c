@@ -197,7 +197,8 @@ static void case_resumed_elsewhere(struct contract *c)
 
     two_rosters(c);
     first = claim_name(&c->nodes[0], "Ann", 0, 1, BROKER_CLAIM_WON);
-    second = claim_name(&c->nodes[1], "Ann", 1, 2, BROKER_CLAIM_RESUMED);
+    second = claim_name(&c->nodes[1], "aNN", 1, 2, BROKER_CLAIM_RESUMED);
+    assert_string_equal(broker_roster_shown(c->nodes[1].roster, second), "Ann");
     wait_lost(&c->nodes[0], first, CONFAB_EEXISTS);
     release(&c->nodes[0], first, false);
     claim_name(&c->nodes[0], "Ann", 0, 3, BROKER_CLAIM_TAKEN);

@@ -105,6 +105,8 @@ static void case_resumed(struct contract *c)
     version = broker_roster_version(node->roster);
     second = claim_name(node, "ann", 1, 2, BROKER_CLAIM_RESUMED);
     assert_int_not_equal(second.id, first.id);
+    assert_string_equal(broker_roster_shown(node->roster, second), "Ann");
+    assert_null(broker_roster_shown(node->roster, first));
     wait_lost(node, first, CONFAB_EEXISTS);
     release(node, first, false);                       /* void: must not free the name */
     claim_name(node, "Ann", 1, 3, BROKER_CLAIM_TAKEN); /* the old secret is spent */

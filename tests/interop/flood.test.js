@@ -19,7 +19,8 @@ let bystander;
 before(async () => {
   // The sanitizer keeps freed memory for a while: little of it, so that what comes back can be seen.
   const options = [process.env.ASAN_OPTIONS, 'quarantine_size_mb=1', 'allocator_release_to_os_interval_ms=50'];
-  gateway = await Gateway.start(['--max-queued-bytes', String(QUEUE), '--max-packets-per-second', '0', '--connect-timeout-ms', '1s', '--name-grace-ms', '0'], {
+  gateway = await Gateway.start(['--max-queued-bytes', String(QUEUE), '--max-packets-per-second', '0', '--chat-messages-per-second', '0',
+    '--connect-timeout-ms', '1s', '--name-grace-ms', '0'], {
     env: { ASAN_OPTIONS: options.filter(Boolean).join(':') } });
   bystander = await Bystander.join(gateway, 'Bystander');
 });

@@ -300,7 +300,12 @@ void app_begin(struct app *app, bool with_chat)
     struct harness *h = &app->world->h;
     if (with_chat) {
         struct chat_config config = {
-            .nsp = "/", .send_msg = true, .name_grace_ms = 5000, .presence_limit = 1000};
+            .nsp = "/",
+            .send_msg = true,
+            .name_grace_ms = 5000,
+            .presence_limit = 1000,
+            .rates = {
+                [CHAT_LIMIT_MESSAGES] = 50, [CHAT_LIMIT_SEND_MSG] = 5, [CHAT_LIMIT_LOGINS] = 30}};
         app->chat = chat_new(h->server, &config);
         h->before_free = free_chat;
         h->user = app;

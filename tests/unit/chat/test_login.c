@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "gateway/chat/chat_internal.h"
 #include "tests/unit/chat/world.h"
 #include <confab/err.h>
 
@@ -18,12 +19,13 @@ static void tries_are_limited_and_come_back(void **state)
         peer_expect(peer, "430[{\"ok\":false,\"error\":\"name_bad\",\"message\":\"*\"}]");
     }
     peer_send(peer, "421[\"login\",\"Anna\"]");
-    peer_expect(
-        peer, "431[{\"ok\":false,\"error\":\"rate_limited\",\"message\":\"*\",\"retry_ms\":2000}]");
+    peer_expect(peer, "431[{\"ok\":false,\"error\":\"rate_limited\",\"message\":\"*\",\"limit\":"
+                      "\"chat_logins_per_minute\",\"retry_ms\":2000}]");
     harness_pass(&world.h, 1999);
     peer_send(peer, "422[\"login\",\"Anna\"]");
-    peer_expect(peer,
-                "432[{\"ok\":false,\"error\":\"rate_limited\",\"message\":\"*\",\"retry_ms\":1}]");
+    peer_expect(peer, "432[{\"ok\":false,\"error\":\"rate_limited\",\"message\":\"*\",\"limit\":"
+                      "\"chat_logins_per_minute\",\"retry_ms\":1}]");
+    assert_int_equal(chat_counters(world.chat)->limits[CHAT_LIMIT_LOGINS], 2);
     harness_pass(&world.h, 1);
     peer_send(peer, "423[\"login\",\"Anna\"]");
     peer_expect(peer, "42[\"welcome\",{\"name\":\"Anna\",\"resume\":\"*\"}]");
@@ -45,6 +47,41 @@ static void names_are_one_regardless_of_case_and_form(void **state)
     /* e and a combining acute are é. */
     peer_send(other, "42[\"login\",\"Rene\xcc\x81\"]");
     peer_expect(other, "42[\"welcome\",{\"name\":\"Ren\xc3\xa9\",\"resume\":\"*\"}]");
+    world_fini(&world);
+}
+
+static void who_resumes_in_another_spelling_is_who_he_was(void **state)
+{
+    (void)state;
+    struct world world;
+    char login[128];
+    world_init(&world, 1000, false);
+    struct peer *watcher = peer_connect(&world.h, "/");
+    struct peer *lost = world_user(&world, "Stra\xc3\x9f"
+                                           "e");
+    const struct chat_user *user = confab_user(peer_socket(lost, "/"));
+    snprintf(login, sizeof(login), "420[\"login\",{\"name\":\"STRASSE\",\"resume\":\"%s\"}]",
+             user->resume);
+    peer_lose(lost);
+    struct peer *back = peer_connect(&world.h, "/");
+    peer_drop_inbox(watcher);
+    peer_send(back, login);
+    peer_expect(back, "42[\"welcome\",{\"name\":\"Stra\xc3\x9f"
+                      "e\",\"resume\":\"*\"}]");
+    peer_expect(back, "430[{\"ok\":true,\"name\":\"Stra\xc3\x9f"
+                      "e\",\"resume\":\"*\"}]");
+    peer_send(back, "42[\"onlineUsers\"]");
+    peer_expect(back, "42[\"onlineUsers\",[\"Stra\xc3\x9f"
+                      "e\"]]");
+    peer_send(back, "42[\"chat\",\"it is me\"]");
+    peer_expect(watcher, "42[\"chat\",{\"sender\":\"Stra\xc3\x9f"
+                         "e\",\"message\":\"it is me\",*");
+    const struct confab_value *data = confab_data(peer_socket(back, "/"));
+    assert_string_equal(confab_as_string(confab_get(data, "name"), NULL), "Stra\xc3\x9f"
+                                                                          "e");
+    peer_send(back, "41");
+    peer_expect(watcher, "42[\"userLeft\",\"Stra\xc3\x9f"
+                         "e\"]");
     world_fini(&world);
 }
 
@@ -185,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tries_are_limited_and_come_back),
         cmocka_unit_test(names_are_one_regardless_of_case_and_form),
+        cmocka_unit_test(who_resumes_in_another_spelling_is_who_he_was),
         cmocka_unit_test(a_lost_user_is_kept_for_the_grace),
         cmocka_unit_test(a_name_lost_in_an_outage_logs_out),
         cmocka_unit_test(a_name_resumed_elsewhere_closes_this_one),

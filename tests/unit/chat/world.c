@@ -15,7 +15,11 @@ void world_init(struct world *world, unsigned limit, bool fake)
     struct harness_config config = {.make_broker = fake ? fake_broker_make : NULL};
     harness_init(&world->h, &config);
     struct chat_config chat = {
-        .nsp = "/", .send_msg = true, .name_grace_ms = 5000, .presence_limit = limit};
+        .nsp = "/",
+        .send_msg = true,
+        .name_grace_ms = 5000,
+        .presence_limit = limit,
+        .rates = {[CHAT_LIMIT_MESSAGES] = 50, [CHAT_LIMIT_SEND_MSG] = 5, [CHAT_LIMIT_LOGINS] = 30}};
     world->chat = chat_new(world->h.server, &chat);
     world->h.before_free = end;
     world->h.user = world;

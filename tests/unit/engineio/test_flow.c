@@ -387,19 +387,6 @@ static void test_soft_limit_in_network(void **state)
     eio_ws_lost(&ws.ws, true, world->now_ms);
 }
 
-static void test_volatile_first(void **state)
-{
-    struct world *world = *state;
-    struct eio_session *session;
-
-    limited(world);
-    session = world_polling(world);
-    assert_false(world_send_volatile(session, "no GET"));
-    assert_int_equal(eio_session_queued_bytes(session), 0);
-    assert_int_equal(reached(world, EIO_LIMIT_VOLATILE), 1);
-    world_post(world, session, "1");
-}
-
 static void test_labels(void **state)
 {
     (void)state;
@@ -424,7 +411,6 @@ int main(void)
         WORLD_TEST(test_held_and_paused),
         WORLD_TEST(test_soft_limit),
         WORLD_TEST(test_soft_limit_in_network),
-        WORLD_TEST(test_volatile_first),
         WORLD_TEST(test_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
