@@ -114,6 +114,7 @@ struct options {
 #undef OPTION
 };
 
+enum option_parser { PARSER_JSON, PARSER_MSGPACK };
 enum option_redis_rooms { REDIS_ROOMS_EXACT, REDIS_ROOMS_ALL };
 enum option_redis_response_channel { REDIS_RESPONSE_SHARED, REDIS_RESPONSE_SPECIFIC };
 enum option_app { APP_CHAT, APP_NONE };

@@ -86,5 +86,8 @@ int value_parse_msgpack(const void *bytes, size_t length_bytes, const struct val
  * value_write_json().
  */
 int value_write_msgpack(const struct confab_value *value, struct buf *out);
+/* The same as notepack.io 2 writes it, which knows no other: undefined and dates as ext 0. Clients
+ * with socket.io-msgpack-parser have that one. */
+int value_write_msgpack_notepack2(const struct confab_value *value, struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Values to msgpack bytes, by msgpack-c, byte for byte what notepack.io 3 writes. */
+/* Values to msgpack bytes, by msgpack-c, byte for byte what notepack.io 3 writes, or 2 where that
+ * is asked for. */
 #include <math.h>
 #include <msgpack/pack.h>
 #include <string.h>
@@ -10,9 +11,19 @@
 
 #define NANOSECONDS_PER_MS 1000000.0
 
+struct writer {
+    struct buf *out;
+    bool is_old; /* as notepack 2: extension 0 for undefined and dates */
+};
+
 static int append(void *data, const char *bytes, size_t length)
 {
-    return buf_append(data, bytes, length);
+    return buf_append(((struct writer *)data)->out, bytes, length);
+}
+
+static bool is_old(const msgpack_packer *packer)
+{
+    return ((const struct writer *)packer->data)->is_old;
 }
 
 static int pack(msgpack_packer *packer, const struct confab_value *value, unsigned depth);
@@ -53,11 +64,31 @@ static void pack_real(msgpack_packer *packer, double real)
     msgpack_pack_double(packer, isnan(real) ? (double)NAN : real);
 }
 
+static void pack_undefined(msgpack_packer *packer)
+{
+    if (is_old(packer))
+        msgpack_pack_ext_with_body(packer, "", 1, 0);
+    else
+        msgpack_pack_nil(packer);
+}
+
+static void pack_old_date(msgpack_packer *packer, int64_t ms)
+{
+    char bytes[8];
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (char)((uint64_t)ms >> (56 - 8 * i) & 0xff);
+    msgpack_pack_ext_with_body(packer, bytes, sizeof(bytes), 0);
+}
+
 static void pack_date(msgpack_packer *packer, double ms)
 {
     /* No timestamp says "invalid"; notepack writes 1970. JSON has null there. */
     if (isnan(ms)) {
         msgpack_pack_nil(packer);
+        return;
+    }
+    if (is_old(packer)) {
+        pack_old_date(packer, (int64_t)ms);
         return;
     }
     double seconds = floor(ms / 1000);
@@ -81,12 +112,12 @@ static int pack_object(msgpack_packer *packer, const struct value_object *object
 {
     uint32_t present = 0;
     for (uint32_t i = 0; i < object->count; i++)
-        present += object->entries[i].value->kind != CONFAB_UNDEFINED;
+        present += is_old(packer) || object->entries[i].value->kind != CONFAB_UNDEFINED;
     msgpack_pack_map(packer, present);
     int rc = CONFAB_OK;
     for (uint32_t i = 0; i < object->count && rc == CONFAB_OK; i++) {
         const struct value_entry *entry = &object->entries[i];
-        if (entry->value->kind == CONFAB_UNDEFINED)
+        if (entry->value->kind == CONFAB_UNDEFINED && !is_old(packer))
             continue;
         pack_text(packer, entry->key, entry->key_bytes);
         rc = pack(packer, entry->value, depth + 1);
@@ -99,6 +130,8 @@ static int pack(msgpack_packer *packer, const struct confab_value *value, unsign
     const struct value_bytes *bytes = value_to_bytes(value);
     switch (confab_kind(value)) {
     case CONFAB_UNDEFINED:
+        pack_undefined(packer);
+        break;
     case CONFAB_NULL:
         msgpack_pack_nil(packer);
         break;
@@ -130,12 +163,23 @@ static int pack(msgpack_packer *packer, const struct confab_value *value, unsign
         return depth < VALUE_DEPTH_MAX ? pack_object(packer, value_to_object(value), depth)
                                        : CONFAB_ELIMIT;
     }
-    return buf_error(packer->data);
+    return buf_error(((const struct writer *)packer->data)->out);
+}
+
+static int write(const struct confab_value *value, struct buf *out, bool old)
+{
+    struct writer writer = {out, old};
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, &writer, append);
+    return pack(&packer, value, 0);
 }
 
 int value_write_msgpack(const struct confab_value *value, struct buf *out)
 {
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, out, append);
-    return pack(&packer, value, 0);
+    return write(value, out, false);
+}
+
+int value_write_msgpack_notepack2(const struct confab_value *value, struct buf *out)
+{
+    return write(value, out, true);
 }

@@ -80,6 +80,7 @@ static void make_server(struct gateway *gateway)
     struct server_config config = {
         .connect_timeout_ms = gateway->options.connect_timeout_ms,
         .max_packet_bytes = max_packet_bytes(&gateway->options),
+        .msgpack = gateway->options.parser == PARSER_MSGPACK,
         .recovery_ms = gateway->options.recovery_ms,
         .recovery_notice_ms = gateway->options.ping_interval_ms + gateway->options.ping_timeout_ms,
         .recovery_bytes = (size_t)gateway->options.recovery_bytes,

@@ -210,7 +210,7 @@ static void receive_for_socket(struct confab_socket *socket, struct sio_packet *
 {
     switch (packet->type) {
     case SIO_EVENT:
-        if (packet->data != NULL)
+        if (packet->data != NULL && sio_event_has_name(packet->data))
             sio_socket_event(socket, packet);
         break;
     case SIO_ACK:
@@ -276,8 +276,8 @@ static void on_message(void *user, struct eio_session *session, enum frame_kind 
     struct sio_packet packet = {.data = NULL};
     bool awaited = sio_decoder_awaits(&client->decoder);
     sio_now_ms(server);
-    int status = sio_decode(&client->decoder, kind, bytes, length_bytes,
-                            server->config.max_packet_bytes, &packet);
+    int status = (server->config.msgpack ? sio_decode_msgpack : sio_decode)(
+        &client->decoder, kind, bytes, length_bytes, server->config.max_packet_bytes, &packet);
     if (status == CONFAB_OK) {
         if (awaited)
             stop_watching(client);

@@ -49,6 +49,7 @@ struct sio_pending;
 struct sio_decoder {
     struct sio_pending *pending; /* the packet that awaits attachments, or got its last one with the
                                     latest call; owned, NULL: none */
+    struct confab_value *map;    /* the latest packet in msgpack; owned, NULL: none */
     bool takes_queries;          /* behind the namespace, as clients of socket.io 1 and 2 have them;
                                     they do not count for SIO_NSP_MAX_BYTES */
 };
@@ -72,6 +73,16 @@ bool sio_decoder_awaits(const struct sio_decoder *decoder);
 int sio_decode(struct sio_decoder *decoder, enum frame_kind kind, const char *bytes,
                size_t length_bytes, size_t max_packet_bytes, struct sio_packet *packet);
 
+/*
+ * The same for msgpack, as socket.io-msgpack-parser reads it: one message is one map {type, nsp,
+ * data, id}. `data` is as strict as that decoder's: for an EVENT any array, so ask
+ * sio_event_has_name(). A text is refused.
+ */
+int sio_decode_msgpack(struct sio_decoder *decoder, enum frame_kind kind, const char *bytes,
+                       size_t length_bytes, size_t max_packet_bytes, struct sio_packet *packet);
+/* A list that begins with text or a number, and with no reserved name. */
+bool sio_event_has_name(const struct confab_value *data);
+
 /* Reads JavaScript's Number() of a text, for where the grammar says so: white space around it is
  * skipped, empty is 0. False where it would be NaN, or is longer than anybody writes it. */
 bool sio_read_number(const char *text, size_t length_bytes, double *number);
@@ -89,5 +100,9 @@ size_t sio_white_space(const char *text, size_t length_bytes);
  */
 struct frame_set *sio_encode(const struct sio_packet *packet, const char *event,
                              struct buf *scratch);
+
+/* The same in msgpack, one binary frame. */
+struct frame_set *sio_encode_msgpack(const struct sio_packet *packet, const char *event,
+                                     struct buf *scratch);
 
 #endif

@@ -28,6 +28,7 @@ struct cursor {
 void sio_decoder_init(struct sio_decoder *decoder)
 {
     decoder->pending = NULL;
+    decoder->map = NULL;
     decoder->takes_queries = false;
 }
 
@@ -45,6 +46,8 @@ static void drop_pending(struct sio_decoder *decoder)
 void sio_decoder_fini(struct sio_decoder *decoder)
 {
     drop_pending(decoder);
+    confab_value_release(decoder->map);
+    decoder->map = NULL;
 }
 
 bool sio_event_is_reserved(const char *name, size_t length_bytes)
@@ -134,7 +137,7 @@ static int read_id(struct cursor *text, struct sio_packet *packet)
     return CONFAB_OK;
 }
 
-static bool is_event(const struct confab_value *data)
+bool sio_event_has_name(const struct confab_value *data)
 {
     const struct confab_value *name = confab_at(data, 0);
     size_t length;
@@ -152,7 +155,7 @@ static bool data_fits(enum sio_type type, const struct confab_value *data)
     case SIO_DISCONNECT:
         return false;
     case SIO_EVENT:
-        return confab_is(data, CONFAB_ARRAY) && is_event(data);
+        return confab_is(data, CONFAB_ARRAY) && sio_event_has_name(data);
     case SIO_ACK:
         return confab_is(data, CONFAB_ARRAY);
     case SIO_CONNECT_ERROR:

@@ -297,7 +297,8 @@ void server_on_broker_state(struct confab_server *server, void (*changed)(void *
 struct frame_set *sio_frames(struct confab_server *server, const struct sio_packet *packet,
                              const char *event)
 {
-    struct frame_set *frames = sio_encode(packet, event, &server->scratch);
+    struct frame_set *frames =
+        (server->config.msgpack ? sio_encode_msgpack : sio_encode)(packet, event, &server->scratch);
     if (frames == NULL)
         sio_limit(server, SERVER_LIMIT_ENCODED);
     return frames;

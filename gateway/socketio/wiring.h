@@ -45,6 +45,7 @@ struct server_config {
     size_t max_encoded_bytes;   /* text of an emit, whoever's; larger ones are dropped (64 MiB) */
     unsigned max_namespaces;    /* joined by one client at a time (64) */
     unsigned max_acks;          /* acknowledgements one socket owes (1000) */
+    bool msgpack;               /* packets in socket.io-msgpack-parser's form (Socket.IO's text) */
 
     /* Connection state recovery; not with a broker of several nodes. */
     int64_t recovery_ms;        /* how long a lost socket can come back (never) */
