@@ -168,6 +168,11 @@ static int make_net(struct gateway *gateway)
         .guests = {.max_handshakes_per_second = (unsigned)o->max_handshakes_per_second_per_address,
                    .max_sessions = (unsigned)o->max_sessions_per_address,
                    .max_connections = (unsigned)o->max_connections_per_address},
+        .head_timeout_ms = o->head_timeout_ms,
+        .body_timeout_ms = o->body_timeout_ms,
+        .idle_timeout_ms = o->idle_timeout_ms,
+        .write_timeout_ms = o->write_timeout_ms,
+        .message_timeout_ms = o->message_timeout_ms,
         .max_requests_per_second = (unsigned)o->max_requests_per_second,
         .max_control_frames_per_second = (unsigned)o->max_control_frames_per_second,
     };

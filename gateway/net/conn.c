@@ -200,6 +200,9 @@ void conn_due(struct conn *conn)
     case NET_TIMEOUT_WRITE:
         conn_close(conn, NET_CLOSE_WRITE_TIMEOUT);
         break;
+    case NET_TIMEOUT_MESSAGE:
+        ws_message_due(conn);
+        break;
     case NET_TIMEOUT_CLOSE:
         if (conn->state == CONN_WS)
             conn_close(conn, (enum net_close_reason)conn->ws->close_reason);

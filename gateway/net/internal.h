@@ -65,7 +65,8 @@ enum net_timeout {
     NET_TIMEOUT_BODY,
     NET_TIMEOUT_IDLE,
     NET_TIMEOUT_WRITE,
-    NET_TIMEOUT_CLOSE, /* the other side's part of a close */
+    NET_TIMEOUT_MESSAGE, /* a WebSocket message, or a frame, has begun */
+    NET_TIMEOUT_CLOSE,   /* the other side's part of a close */
     NET_TIMEOUT_COUNT,
     NET_TIMEOUT_NONE = NET_TIMEOUT_COUNT
 };
@@ -355,6 +356,8 @@ void ws_writable(struct conn *conn);
 void ws_look(struct conn *conn);
 /* Sends a close frame and waits for its answer. */
 void ws_close(struct conn *conn, enum ws_close_code code, enum net_close_reason reason);
+/* A message took too long. */
+void ws_message_due(struct conn *conn);
 void ws_free(struct ws *ws, bool clean, int64_t now_ms);
 /* A piece of a message, from lws. */
 void ws_receive(struct ws *ws, const char *bytes, size_t length_bytes, bool first, bool last,

@@ -71,6 +71,7 @@ static int configure(struct net *net, const struct net_config *config)
     /* One second more than announced: the client's clock runs from when it got the answer. */
     net->timeouts_ms[NET_TIMEOUT_IDLE] = or_default(config->idle_timeout_ms, 5000) + 1000;
     net->timeouts_ms[NET_TIMEOUT_WRITE] = or_default(config->write_timeout_ms, 30000);
+    net->timeouts_ms[NET_TIMEOUT_MESSAGE] = or_default(config->message_timeout_ms, 60000);
     net->timeouts_ms[NET_TIMEOUT_CLOSE] = or_default(config->close_timeout_ms, 5000);
     snprintf(line, sizeof(line), "Connection: keep-alive\r\nKeep-Alive: timeout=%lld\r\n",
              (long long)(or_default(config->idle_timeout_ms, 5000) / 1000));

@@ -93,11 +93,12 @@ struct net_config {
     unsigned max_control_frames_per_second; /* pings, pongs, fragments: all that end no message */
     struct guests_config guests; /* what one client address may take; zeroes: everything */
     unsigned max_sessions;       /* of all together; 0: no limit */
-    int64_t head_timeout_ms;  /* 10000: from the first byte of a request to the end of its head */
-    int64_t body_timeout_ms;  /* 30000: from there to the end of its body */
-    int64_t idle_timeout_ms;  /* 5000: between two requests; announced in Keep-Alive */
-    int64_t write_timeout_ms; /* 30000: for a client to read an answer that is being sent */
-    int64_t close_timeout_ms; /* 5000: for a client to answer a WebSocket close frame */
+    int64_t head_timeout_ms;    /* 10000: from the first byte of a request to the end of its head */
+    int64_t body_timeout_ms;    /* 30000: from there to the end of its body */
+    int64_t idle_timeout_ms;    /* 5000: between two requests; announced in Keep-Alive */
+    int64_t write_timeout_ms;   /* 30000: for a client to read an answer that is being sent */
+    int64_t message_timeout_ms; /* 60000: from the first byte of a WebSocket message to its end */
+    int64_t close_timeout_ms;   /* 5000: for a client to answer a WebSocket close frame */
 };
 
 /* What a listening socket is for. */
@@ -182,6 +183,8 @@ int64_t net_now_ms(struct net *net);
     X(NET_CLOSE_WS_PROTOCOL, "ws_protocol", "WebSocket protocol broken (1002)")               \
     X(NET_CLOSE_WS_TEXT, "ws_text", "WebSocket text that is not UTF-8 (1007)")                \
     X(NET_CLOSE_WS_TOO_BIG, "ws_too_big", "WebSocket message above the limit (1009)")         \
+    X(NET_CLOSE_WS_MESSAGE_TIMEOUT, "ws_message_timeout",                                     \
+      "no whole WebSocket message in time (1008)")                                            \
     X(NET_CLOSE_RESOURCES, "resources", "memory or descriptors ran out")                      \
     X(NET_CLOSE_SHUTDOWN, "shutdown", "the network was taken down")
 

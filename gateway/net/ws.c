@@ -117,6 +117,8 @@ static void fail(struct conn *conn, enum ws_close_code code)
     }
     if (code == WS_CLOSE_TEXT)
         reason = NET_CLOSE_WS_TEXT;
+    if (code == WS_CLOSE_POLICY)
+        reason = NET_CLOSE_WS_MESSAGE_TIMEOUT;
     if (code == WS_CLOSE_TOO_BIG) {
         reason = NET_CLOSE_WS_TOO_BIG;
         eio_ws_too_big(&conn->ws->eio, net->now_ms);
@@ -133,6 +135,32 @@ static void fail(struct conn *conn, enum ws_close_code code)
 }
 
 /* ---- reading ---- */
+
+static void end_frame(struct conn *conn)
+{
+    const struct ws_guard *guard = &conn->ws->guard;
+
+    fair_frame(conn, ws_guard_ended_message(guard));
+    if (conn->timeout == NET_TIMEOUT_MESSAGE && !guard->in_message)
+        conn_disarm(conn);
+}
+
+/* A message, once begun, has to end in time; control frames in its middle do not prolong that. */
+static void watch_message(struct conn *conn)
+{
+    if (conn->state == CONN_WS && conn->ws->state == WS_OPEN && conn->timeout == NET_TIMEOUT_NONE &&
+        ws_guard_is_inside(&conn->ws->guard))
+        conn_arm(conn, NET_TIMEOUT_MESSAGE);
+}
+
+void ws_message_due(struct conn *conn)
+{
+    /* While it is we who do not read, the client cannot be late. */
+    if (conn->resting || conn->unread || conn->ws->eio.paused)
+        conn_arm(conn, NET_TIMEOUT_MESSAGE);
+    else
+        fail(conn, WS_CLOSE_POLICY);
+}
 
 /* One frame, or the part of one that has come, goes to lws. False: no more of these bytes are to be
  * read. */
@@ -158,7 +186,7 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
         return conn->state == CONN_WS;
     }
     if (step == WS_STEP_END)
-        fair_frame(conn, ws_guard_ended_message(&ws->guard));
+        end_frame(conn);
     lws_glue_feed(ws, bytes, *consumed);
     if (conn->state != CONN_WS)
         return false;
@@ -193,6 +221,7 @@ static void read_frames(struct conn *conn, char *bytes, size_t length, struct bu
 
     while (at < length && !must_wait(conn) && read_step(conn, bytes + at, length - at, &consumed))
         at += consumed;
+    watch_message(conn);
     if (conn->state == CONN_WS && at < length && reads_frames(conn->ws)) {
         conn->unread = !conn->ws->eio.paused;
         if (source != NULL) {
@@ -353,7 +382,7 @@ void ws_look(struct conn *conn)
         follow_pause(conn);
     } else if (ws->frame == NULL) {
         ws_close(conn, WS_CLOSE_NONE, NET_CLOSE_WS_BY_SERVER);
-    } else if (conn->timeout == NET_TIMEOUT_NONE) {
+    } else if (conn->timeout != NET_TIMEOUT_CLOSE) {
         ws->close_reason = NET_CLOSE_WS_BY_SERVER;
         conn_arm(conn, NET_TIMEOUT_CLOSE);
     }

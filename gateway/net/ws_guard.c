@@ -127,6 +127,11 @@ bool ws_guard_ended_message(const struct ws_guard *guard)
            guard->message_bytes > 0;
 }
 
+bool ws_guard_is_inside(const struct ws_guard *guard)
+{
+    return guard->in_message || guard->in_payload || guard->header_bytes > 0;
+}
+
 size_t ws_close_frame(uint8_t out[4], enum ws_close_code code)
 {
     out[0] = FIN | WS_CLOSE;

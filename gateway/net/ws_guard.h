@@ -21,6 +21,7 @@ enum ws_close_code {
     WS_CLOSE_NONE = 0, /* an empty close frame */
     WS_CLOSE_PROTOCOL = 1002,
     WS_CLOSE_TEXT = 1007,
+    WS_CLOSE_POLICY = 1008,
     WS_CLOSE_TOO_BIG = 1009,
 };
 
@@ -61,6 +62,9 @@ enum ws_step ws_guard_read(struct ws_guard *guard, const uint8_t *bytes, size_t 
 
 /* After WS_STEP_END: whether the frame was the last of a data message that was not empty. */
 bool ws_guard_ended_message(const struct ws_guard *guard);
+
+/* Whether a message, or a frame, has begun and not yet ended. */
+bool ws_guard_is_inside(const struct ws_guard *guard);
 
 /* A close frame with this code as the server sends it; returns its length (2 or 4). */
 size_t ws_close_frame(uint8_t out[4], enum ws_close_code code);

@@ -6,7 +6,7 @@ import { after, describe, test } from 'node:test';
 
 import { growth } from './lib/counts.js';
 import { Gateway, eventually } from './lib/processes.js';
-import { Wire, cutAll, engine, once, request, upgradeHeaders } from './lib/raw.js';
+import { Wire, cutAll, engine, once, request, text, upgradeHeaders, webSocket } from './lib/raw.js';
 
 after(cutAll);
 
@@ -87,6 +87,41 @@ describe('limits', () => {
       assert.equal((await once(gateway, 'GET', '/healthz')).status, 200);
       three[0].wire.destroy();
       await eventually(async () => (await ask()).status === 200);
+    } finally {
+      cutAll();
+      await gateway.stop();
+    }
+  });
+
+  test('time for a head, for a message, between two requests', async () => {
+    const times = ['--head-timeout-ms', '300ms', '--message-timeout-ms', '300ms', '--idle-timeout-ms', '1s'];
+    await withGateway(times, async (gateway) => {
+      const slow = await Wire.open(gateway);
+      slow.send('GET /healthz HTTP/1.1\r\nHost: a\r\nX: ');
+      assert.equal((await slow.response()).status, 408);
+
+      const dripping = await webSocket(gateway);
+      dripping.send(text('42', { fin: false }));
+      assert.equal(await dripping.closeCode({ skip: true }), 1008);
+
+      const idle = await Wire.open(gateway);
+      const answer = await idle.ask('GET', '/healthz');
+      assert.equal(answer.headers['keep-alive'], 'timeout=1');
+      assert.equal((await idle.ended()).how, 'end');
+    });
+  });
+
+  test('a flood of requests on one connection is answered, but slowly', async () => {
+    const gateway = await Gateway.start();
+    try {
+      const held = await growth(gateway, 'confab_drops_total{limit="requests_per_second"}', async () => {
+        const wire = await Wire.open(gateway);
+        wire.send(Buffer.concat(Array.from({ length: 500 }, (_, i) => request('GET', `/nothing?${i}`))));
+        for (let i = 0; i < 400; i += 1) assert.equal((await wire.response()).status, 404);
+        assert.equal((await once(gateway, 'GET', '/healthz')).status, 200);
+        for (let i = 400; i < 500; i += 1) assert.equal((await wire.response()).status, 404);
+      });
+      assert.ok(held >= 1);
     } finally {
       cutAll();
       await gateway.stop();

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "common/clock.h"
 #include "tests/unit/net/loopback.h"
 
 #define POLLING "?EIO=4&transport=polling"
@@ -30,6 +31,7 @@ static int setup_hasty(void **state)
     static const struct loopback_options options = {.net = {.head_timeout_ms = 60,
                                                             .body_timeout_ms = 60,
                                                             .write_timeout_ms = 60,
+                                                            .message_timeout_ms = 60,
                                                             .close_timeout_ms = 60}};
 
     return setup_with(state, &options);
@@ -345,6 +347,51 @@ static void test_listening(void **state)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define HASTY(name) cmocka_unit_test_setup_teardown(name, setup_hasty, teardown)
 
+/* Byte by byte, in fragments with pings between, or a header that never ends: it is the whole that
+ * counts. Whoever sends one message after the other has all the time. */
+static void test_dripped_messages(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        bool begins; /* with a fragment */
+    } drips[] = {
+        {"\x00\x80\0\0\0\0", 6, true},
+        {"\x89\x80\0\0\0\0", 6, true},
+        {"\x81", 1, false},
+    };
+    struct loopback *loopback = *state;
+    struct peer peer;
+
+    for (size_t i = 0; i < TEST_COUNT(drips); i++) {
+        int64_t until_ms = clock_mono_ms() + LOOPBACK_PATIENCE_MS;
+
+        peer_open_ws(&peer, loopback, "?EIO=4&transport=websocket");
+        peer_expect_open(&peer);
+        if (drips[i].begins)
+            peer_frame(&peer, OP_TEXT, "4", 1);
+        peer_send(&peer, drips[i].bytes, drips[i].length);
+        while (closed(loopback, NET_CLOSE_WS_MESSAGE_TIMEOUT) == i && loopback->closed <= i) {
+            assert_true(clock_mono_ms() < until_ms);
+            if (drips[i].begins)
+                peer_send(&peer, drips[i].bytes, drips[i].length);
+            loopback_pass(loopback, 10);
+        }
+        peer_close(&peer);
+        loopback_await_connections(loopback, 0);
+        assert_int_equal(closed(loopback, NET_CLOSE_WS_MESSAGE_TIMEOUT), i + 1);
+    }
+    peer_open_ws(&peer, loopback, "?EIO=4&transport=websocket");
+    peer_expect_open(&peer);
+    for (int i = 0; i < 10; i++) {
+        peer_send(&peer, "\x81\x82\0\0\0\0", 6);
+        loopback_pass(loopback, 20);
+        peer_send(&peer, "4x", 2);
+        peer_expect_text(&peer, "4x");
+    }
+    peer_close(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +400,7 @@ int main(void)
         CASE(test_refused_heads),
         CASE(test_head_too_big),
         CASE(test_unread_body),
+        HASTY(test_dripped_messages),
         HASTY(test_reader_that_never_reads),
         HASTY(test_head_deadline),
         HASTY(test_body_deadline),
