@@ -102,6 +102,22 @@ static void on_volatile(struct confab_socket *socket, struct confab_event *event
     confab_emit_volatile(socket, "volatile", args_after(event, 0));
 }
 
+static void on_flags(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    confab_emit_flags(socket, "flags", args_after(event, 1),
+                      (unsigned)confab_as_int(confab_event_arg(event, 0), 0));
+}
+
+/* What is known of the client's first request. */
+static void on_handshake(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    confab_ack(
+        event,
+        confab_list(confab_handshake_value(confab_socket_handshake(socket), NULL, false), NULL));
+}
+
 static void on_ack(struct confab_socket *socket, struct confab_event *event, void *user)
 {
     (void)socket;
@@ -232,14 +248,24 @@ static const struct {
     const char *event;
     confab_event_fn *handler;
 } handlers[] = {
-    {"echo", on_echo},     {"volatile", on_volatile},
-    {"ack", on_ack},       {"all", on_all},
-    {"others", on_others}, {"room", on_room},
-    {"except", on_except}, {"join", on_join},
-    {"leave", on_leave},   {"rooms", on_rooms},
-    {"ask", on_ask},       {"ordered", on_ordered},
-    {"defer", on_defer},   {"defer-ack", on_defer_ack},
-    {"bye", on_bye},       {"note", on_note},
+    {"echo", on_echo},
+    {"volatile", on_volatile},
+    {"ack", on_ack},
+    {"all", on_all},
+    {"others", on_others},
+    {"room", on_room},
+    {"except", on_except},
+    {"join", on_join},
+    {"leave", on_leave},
+    {"rooms", on_rooms},
+    {"ask", on_ask},
+    {"ordered", on_ordered},
+    {"defer", on_defer},
+    {"defer-ack", on_defer_ack},
+    {"bye", on_bye},
+    {"flags", on_flags},
+    {"handshake", on_handshake},
+    {"note", on_note},
 };
 
 /* ---- sockets ---- */
@@ -309,9 +335,9 @@ void app_begin(struct app *app, bool with_chat)
         app->chat = chat_new(h->server, &config);
         h->before_free = free_chat;
         h->user = app;
-        return;
+    } else {
+        serve(app, "/");
     }
-    serve(app, "/");
     serve(app, "/b");
     serve(app, "/guarded");
     confab_use(confab_of(h->server, "/guarded"), guard, app);

@@ -1,6 +1,6 @@
 /*
  * The application of scripts: clients tell it by their events what to do, and what it learned is
- * kept as lines until the script asks for them. With the chat it has no handlers of its own.
+ * kept as lines until the script asks for them. Where the chat has `/`, it has the others alone.
  *
  * Namespaces: `/` and `/b` are open to all; `/guarded` does what the CONNECT's auth says:
  * {"token": NAME} is decided by the script, {"refuse": TEXT} is refused, else the socket is let in.

@@ -136,6 +136,8 @@ void world_fail(const struct world *world, const char *format, ...)
     va_end(args);
     fputc('\n', stderr);
     fflush(NULL);
+    if (world->aborts)
+        abort();
     _exit(1);
 }
 

@@ -30,7 +30,8 @@ struct world {
     /* Says where we are, in front of what world_fail() tells. */
     void (*where)(void *user, FILE *out);
     void *where_user;
-    FILE *log; /* what clients send and get, line by line; NULL: nobody reads it */
+    bool aborts; /* world_fail() does, for whoever looks at signals */
+    FILE *log;   /* what clients send and get, line by line; NULL: nobody reads it */
 };
 
 /* `config` NULL: the usual. */
