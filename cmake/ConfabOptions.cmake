@@ -6,6 +6,8 @@ endif()
 
 option(CONFAB_TESTS "Build the tests (needs cmocka)" ON)
 option(CONFAB_SANITIZE "Build with the address and undefined behaviour sanitizers" OFF)
+option(CONFAB_TSAN "Build with the thread sanitizer" OFF)
+option(CONFAB_COVERAGE "Count which lines run" OFF)
 option(CONFAB_WERROR "Treat warnings as errors" OFF)
 set(CONFAB_DEPS_PREFIX "${CMAKE_SOURCE_DIR}/.deps" CACHE PATH
   "Where deploy/deps/install puts the libraries that it builds; looked at before the system")
@@ -37,4 +39,13 @@ if(CONFAB_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
     -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+endif()
+if(CONFAB_TSAN)
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()
+if(CONFAB_COVERAGE)
+  # Counts add up over processes, and a path is kept as it is in the source.
+  add_compile_options(--coverage -fprofile-abs-path)
+  add_link_options(--coverage)
 endif()

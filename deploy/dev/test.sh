@@ -23,8 +23,10 @@ usage() {
     local file
     cat <<'EOF'
 Usage: ./dev test [--yes] [SUITE...]
+       ./dev test [--yes] --coverage
 
-Runs every suite, or those named. The last lines are the summaries of the test runners and one
+Runs every suite, or those named; with --coverage the tests written in C, and tells which share of
+each room's lines they run. The last lines are the summaries of the test runners and one
 line for each suite; the exit status is 0 only if none failed. Logs: build/test/SUITE.log
 
 Suites:
@@ -35,9 +37,11 @@ EOF
 }
 
 selected=()
+coverage=no
 for argument; do
     case $argument in
         --yes | -y) export CONFAB_YES=1 ;;
+        --coverage) coverage=yes ;;
         --help | -h)
             usage
             exit 0
@@ -49,6 +53,10 @@ for argument; do
             ;;
     esac
 done
+if [ "$coverage" = yes ]; then
+    [ ${#selected[@]} -eq 0 ] || usage_error "--coverage names no suites"
+    exec tests/coverage/run
+fi
 [ ${#selected[@]} -gt 0 ] || selected=(tests/suites/[0-9][0-9]-*)
 
 mapfile -t components < <(sed -n 's/^# needs: //p' "${selected[@]}" | tr ' ' '\n' | sort -u)

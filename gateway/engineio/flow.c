@@ -250,8 +250,6 @@ void eio_flow_is_quick(struct eio_session *session)
 {
     struct eio_flow *flow = session->flow;
 
-    if (flow == NULL)
-        return;
     list_del(&flow->slow_new);
     timerfifo_disarm(&session->engine->slow, &flow->slow);
 }

@@ -122,14 +122,17 @@ static struct eio_handshake *handshake(struct client *client, const char *query)
 {
     struct harness *h = &client->world->h;
     char url[300];
-    struct eio_header headers[] = {
-        {"user-agent", "test"}, {"host", "localhost"}, {"cookie", h->cookie}};
+    struct eio_header headers[] = {{"user-agent", "test"},
+                                   {"host", "localhost"},
+                                   {"x-twice", "1"},
+                                   {"x-twice", "2"},
+                                   {"cookie", h->cookie}};
     snprintf(url, sizeof(url), "/socket.io/?%s", query);
     struct eio_handshake from = {.issued_wall_ms = h->wall_ms,
                                  .address = "192.0.2.7",
                                  .url = url,
                                  .query = query,
-                                 .header_count = h->cookie != NULL ? 3 : 2,
+                                 .header_count = h->cookie != NULL ? 5 : 4,
                                  .headers = headers};
     return eio_handshake_new(&from);
 }

@@ -328,6 +328,20 @@ static void on_connect(struct confab_socket *socket, void *user)
         throw_out(play, seat, roll(play, 3) == 0);
 }
 
+/* A socket of the same client, whose session may be over. */
+static void throw_out_another(struct play *play, const struct seat *than)
+{
+    LIST_FOREACH(it, &play->seats)
+    {
+        struct seat *seat = container_of(it, struct seat, link);
+        if (seat != than && seat->socket != NULL && seat->player == than->player &&
+            seat->session == than->session) {
+            throw_out(play, seat, false);
+            return;
+        }
+    }
+}
+
 static bool reason_is_known(const char *reason)
 {
     for (unsigned i = 0; i < EIO_CLOSE_REASON_COUNT; i++) {
@@ -350,7 +364,10 @@ static void on_disconnect(struct confab_socket *socket, const char *reason, void
     seat->gone = true;
     seat->open = false;
     PLAY_CHECK(play, !confab_emit(socket, "never", confab_array()));
+    confab_disconnect(socket, false); /* it does already */
     seat->socket = NULL;
+    if (roll(play, 6) == 0)
+        throw_out_another(play, seat);
     play->disconnects++;
     uint64_t id = ++play->id_next;
     owe_all(play, seat->nsp, NULL, NULL, id, false);

@@ -173,6 +173,16 @@ static void too_big(struct script *script, struct client *client, char *rest)
     world_turn(&script->world);
 }
 
+/* The network still buffers so much of what it took. */
+static void buffered(struct script *script, struct client *client, char *rest)
+{
+    struct client_ws *ws = client->ws != NULL ? client->ws : client->probe;
+    if (ws == NULL)
+        script_fail(script, "a WebSocket", "none");
+    eio_ws_buffered(&ws->ws, (size_t)script_number(script, script_word(&rest)));
+    world_turn(&script->world);
+}
+
 static void requests(struct script *script, struct client *client, char *rest)
 {
     expect_refusal(script, rest, client_gets(client));
@@ -359,6 +369,7 @@ static const struct {
     {"body", body},
     {"body-too-big", body_too_big},
     {"too-big", too_big},
+    {"buffered", buffered},
     {"requests", requests},
     {"upgrades", upgrades},
     {"probe-sends", probe_sends},

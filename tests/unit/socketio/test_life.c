@@ -229,6 +229,18 @@ static void test_handles(void **state)
     assert_null(confab_socket_find(h->server, (struct confab_handle){0}));
 }
 
+/* What a stopped server is told to do again is done. */
+static void test_stopped_twice(void **state)
+{
+    struct harness *h = *state;
+    confab_on_disconnect(confab_of(h->server, "/"), on_disconnect, h);
+    peer_connect(h, "/");
+    server_stop(h->server);
+    harness_told(h, "(server shutting down)");
+    server_stop(h->server);
+    harness_told(h, "");
+}
+
 static void test_sizes(void **state)
 {
     (void)state;
@@ -251,7 +263,8 @@ int main(void)
         cmocka_unit_test(test_slots),     HARNESS_TEST(test_after),
         HARNESS_TEST(test_clocks),        HARNESS_TEST(test_drain),
         HARNESS_TEST(test_drain_at_once), HARNESS_TEST(test_end_with_everything_pending),
-        HARNESS_TEST(test_handles),       cmocka_unit_test(test_sizes),
+        HARNESS_TEST(test_handles),       HARNESS_TEST(test_stopped_twice),
+        cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

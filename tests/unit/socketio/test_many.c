@@ -165,6 +165,9 @@ static void test_refused_questions(void **state)
                               &party->h);
     harness_turn(&party->h);
     harness_told(&party->h, "invalid:[]");
+    confab_server_emit_with_ack(party->nsp, "connect", NULL, 10, on_answers, &party->h);
+    harness_turn(&party->h);
+    harness_told(&party->h, "invalid:[]");
     struct ends ends = {0};
     for (unsigned i = 0; i < 1001; i++)
         confab_server_emit_with_ack(party->nsp, "x", NULL, 10, on_end, &ends);
@@ -338,6 +341,7 @@ static void test_rooms_of_many(void **state)
 {
     struct party *party = *state;
     const char *const rooms[] = {"blue", "green"};
+    static const char *many_names[1001];
     char *endless = xmalloc(BROKER_ROOM_MAX_BYTES + 2);
     const char *const too_long[] = {"blue", endless};
     struct confab_audience but_b = {.except = (const char *const[]){party->peers[1]->id},
@@ -356,6 +360,14 @@ static void test_rooms_of_many(void **state)
     assert_false(confab_in_room(socket_of(party, 0), "blue"));
     assert_int_equal(confab_sockets_join(party->nsp, &red, too_long, 1001), CONFAB_ELIMIT);
     free(endless);
+    struct confab_audience endless_list = {.rooms = many_names, .room_count = 1001};
+    for (size_t i = 0; i < 1001; i++)
+        many_names[i] = "blue";
+    assert_int_equal(confab_sockets_join(party->nsp, &endless_list, rooms, 1), CONFAB_ELIMIT);
+    struct ends ends = {0};
+    confab_fetch_sockets(party->nsp, &endless_list, 10, on_end, &ends);
+    harness_turn(&party->h);
+    assert_int_equal(ends.limited, 1);
 }
 
 static void test_many_disconnected(void **state)

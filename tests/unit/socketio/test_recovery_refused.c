@@ -202,6 +202,120 @@ static void test_sessions_evicted(void **state)
     not_recovered(world, &world->a, RECOVERY_NO_SESSION);
 }
 
+/* What is too large to be sent is not kept, either. */
+static int setup_narrow(void **state)
+{
+    return recovery_begin(
+        state, (struct server_config){.recovery_ms = WINDOW_MS, .max_encoded_bytes = 200}, 0);
+}
+
+static void test_too_large(void **state)
+{
+    struct world *world = *state;
+    char text[201];
+    memset(text, 'x', 200);
+    text[200] = '\0';
+    both_in(world);
+    assert_false(
+        confab_emit(client_socket(&world->a), "n", confab_list(confab_string(text), NULL)));
+    confab_emit_all(world->nsp, "n", confab_list(confab_string(text), NULL));
+    say(world, 1);
+    client_got(&world->a, "1");
+    client_got(&world->b, "1");
+    peer_lose(world->a.peer);
+    say(world, 2);
+    recovered(world, &world->a, "2 |");
+}
+
+/* An offset from before a client was there: nothing of then is for it. */
+static void test_older_than_itself(void **state)
+{
+    struct world *world = *state;
+    client_come(world, &world->a);
+    say(world, 1);
+    client_got(&world->a, "| 1");
+    say(world, 2);
+    client_come(world, &world->b);
+    strcpy(world->b.offset, world->a.offset);
+    say(world, 3);
+    strcpy(world->b.offset, world->a.offset);
+    peer_lose(world->b.peer);
+    client_come(world, &world->b);
+    client_got(&world->b, "| 3 |");
+    assert_true(world->b.recovered);
+}
+
+/* Every character that an offset may have. */
+static void test_many_offsets(void **state)
+{
+    struct world *world = *state;
+    both_in(world);
+    for (int i = 0; i < 70; i++) {
+        say(world, i);
+        client_read(&world->a);
+        world->a.got[0] = '\0';
+        peer_lose(world->a.peer);
+        recovered(world, &world->a, "|");
+    }
+    peer_drop_inbox(world->b.peer);
+}
+
+/* Nobody comes back: what was kept is forgotten by itself. */
+static void test_swept(void **state)
+{
+    struct world *world = *state;
+    both_in(world);
+    peer_lose(world->a.peer);
+    assert_true(counters(world)->recovery_bytes_now > 0);
+    harness_pass(&world->h, 10 * WINDOW_MS);
+    assert_int_equal(counters(world)->recovery_bytes_now, 0);
+    not_recovered(world, &world->a, RECOVERY_NO_SESSION);
+}
+
+/* Stays that ended before the window are forgotten first, and cost nothing. */
+static void test_old_stays(void **state)
+{
+    struct world *world = *state;
+    char room[16];
+    both_in(world);
+    for (int i = 0; i < 270; i++) {
+        snprintf(room, sizeof(room), "r%d", i);
+        confab_join(client_socket(&world->a), room, NULL, NULL);
+        confab_leave(client_socket(&world->a), room);
+        if (i == 200) {
+            say(world, i);
+            harness_pass(&world->h, 10 * WINDOW_MS);
+            say(world, i);
+        }
+    }
+    client_read(&world->a);
+    world->a.got[0] = '\0';
+    peer_drop_inbox(world->b.peer);
+    peer_lose(world->a.peer);
+    say(world, 7);
+    recovered(world, &world->a, "7 |");
+}
+
+/* The same room over and over: its older stays are forgotten, the last one is not. */
+static void test_same_room(void **state)
+{
+    struct world *world = *state;
+    both_in(world);
+    for (int i = 0; i < 600; i++) {
+        confab_join(client_socket(&world->a), "r", NULL, NULL);
+        say_in(world, "r", i);
+        confab_leave(client_socket(&world->a), "r");
+        say(world, i);
+        client_read(&world->a);
+        world->a.got[0] = '\0';
+    }
+    confab_join(client_socket(&world->a), "r", NULL, NULL);
+    peer_drop_inbox(world->b.peer);
+    peer_lose(world->a.peer);
+    say_in(world, "r", 7);
+    recovered(world, &world->a, "7 |");
+}
+
 /* ---- middleware ---- */
 
 static void decide_later(struct confab_socket *socket, struct confab_token token, void *user)
@@ -299,6 +413,12 @@ int main(void)
         SMALL_TEST(test_evicted),
         SMALL_TEST(test_too_much),
         SMALL_TEST(test_sessions_evicted),
+        TEST(test_older_than_itself),
+        TEST(test_same_room),
+        TEST(test_many_offsets),
+        TEST(test_swept),
+        TEST(test_old_stays),
+        cmocka_unit_test_setup_teardown(test_too_large, setup_narrow, recovery_teardown),
         TEST(test_middleware),
         cmocka_unit_test_setup_teardown(test_middleware_skipped, setup_skipping, recovery_teardown),
         SMALL_TEST(test_evicted_meanwhile),
