@@ -155,7 +155,10 @@ void eio_flow_charge(struct eio_session *session, size_t bytes, int64_t now_ms)
     bool too_many = false, too_large = false;
     struct eio_flow *flow;
 
-    if (config->max_packets_per_second == 0 && config->max_per_second_bytes == 0)
+    /* One that closes is not read any more but for the words of a probe, which are bounded; its
+     * flow has ended, and would end no second time. */
+    if (session->state != EIO_OPEN ||
+        (config->max_packets_per_second == 0 && config->max_per_second_bytes == 0))
         return;
     flow = flow_of(session);
     refresh(flow, config, now_ms);

@@ -8,7 +8,7 @@
 
 #include "gateway/engineio/internal.h"
 
-#define SEEDS_USUAL 2000
+#define SEEDS_USUAL 1000
 #define STEPS 800
 #define SETTLE_TURNS 80
 

@@ -59,12 +59,14 @@ static void tune(struct eio_config *engine, void *user)
     engine->max_per_second_bytes = setting(script, "max_per_second_bytes", 0);
     engine->max_payload_bytes =
         (size_t)setting(script, "max_payload_bytes", (int64_t)engine->max_payload_bytes);
+    engine->revision_3 = setting(script, "revision_3", 0) != 0;
     engine->polling = setting(script, "polling", 1) != 0;
     engine->websocket = setting(script, "websocket", 1) != 0;
     engine->upgrades = setting(script, "upgrades", 1) != 0;
 }
 
 static const char *const fields[] = {
+    "revision_3",
     "soft_queued_bytes",
     "soft_queued_ms",
     "max_packets_per_second",
