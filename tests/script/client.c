@@ -259,6 +259,9 @@ bool client_says_on_probe(struct client *client, const char *text)
     receive(client, probe, FRAME_TEXT, text, strlen(text));
     if (probe->ws.state == EIO_WS_CARRIER) {
         WORLD_CHECK(client->world, client->ws == NULL);
+        LIST_FOREACH(it, &client->gets) /* answered, or about to be */
+        WORLD_CHECK(client->world,
+                    container_of(it, struct client_get, link)->get.carrier.session == NULL);
         client->ws = probe;
         client->probe = NULL;
         client->probing = false;
