@@ -25,6 +25,7 @@ static void on_left_cluster(void *user)
 {
     struct gateway *gateway = user;
     gateway->left_cluster = true; /* the turn that this belongs to goes on from here */
+    gateway_owe_turn(gateway);
 }
 
 /* Connections are still accepted: a session that polls may bring each of its requests on a new one.
@@ -39,6 +40,7 @@ static void close_sessions(struct gateway *gateway, int64_t now_ms, int64_t spre
 void gateway_drain(struct gateway *gateway, bool at_once)
 {
     int64_t now_ms = clock_mono_ms();
+    gateway_owe_turn(gateway);
     if (gateway->drain != DRAIN_NOT) {
         log_warn(&gateway->log, "drain_cut_short",
                  LOG_U("sessions", server_client_count(gateway->server)));

@@ -10,6 +10,7 @@
 #include "common/live.h"
 #include "common/mem.h"
 #include "gateway/app/cluster.h"
+#include "gateway/app/inbox.h"
 #include "gateway/app/raw.h"
 #include "gateway/chat/chat.h"
 #include "gateway/net/net.h"
@@ -34,10 +35,23 @@ static int64_t turn_wall_ms(void *user)
     return clock_wall_ms();
 }
 
+/* On a loop of ours each turn is closed anyhow. */
+void gateway_owe_turn(struct gateway *gateway)
+{
+    if (gateway->host.turn_owed != NULL && !gateway->turning)
+        gateway->host.turn_owed(gateway->host.user);
+}
+
+static void on_owed(void *user)
+{
+    gateway_owe_turn(user);
+}
+
 void gateway_fail(struct gateway *gateway, int status)
 {
     gateway->status = status;
     gateway->done = true;
+    gateway_owe_turn(gateway);
 }
 
 /* ---- admission: the application's filter, and the node's own state ---- */
@@ -64,8 +78,8 @@ static void on_admission(void *user, struct net_admission *admission)
     eio_handshake_release(handshake);
 }
 
-static const struct net_events net_events = {.on_admission = on_admission,
-                                             .on_http = gateway_on_http};
+static const struct net_events net_events = {
+    .on_turn = on_owed, .on_admission = on_admission, .on_http = gateway_on_http};
 
 /* ---- building, from the ground up ---- */
 
@@ -116,7 +130,7 @@ static void make_engine(struct gateway *gateway)
                                 .websocket = offers(o, "websocket"),
                                 .upgrades = o->upgrades,
                                 .revision_3 = o->allow_eio3};
-    if (gateway->raw != NULL)
+    if (gateway->host.raw != NULL)
         gateway->engine = eio_engine_new(&config, raw_mux_events(), gateway);
     else
         gateway->engine = eio_engine_new(&config, server_engine_events(), gateway->server);
@@ -125,6 +139,7 @@ static void make_engine(struct gateway *gateway)
 static void on_broker_state(void *user)
 {
     struct gateway *gateway = user;
+    gateway_owe_turn(gateway);
     const char *tag = broker_node_tag(gateway->broker);
     enum broker_state state = broker_state(gateway->broker);
     log_info(&gateway->log, "cluster_state",
@@ -158,7 +173,7 @@ static int make_net(struct gateway *gateway)
     const struct options *o = &gateway->options;
     struct net_config config = {
         .path = o->path,
-        .other_path = gateway->raw != NULL ? gateway->raw->path : NULL,
+        .other_path = gateway->host.raw != NULL ? gateway->host.raw->path : NULL,
         .trusted_proxies = (const char *const *)o->trusted_proxies.items,
         .trusted_proxy_count = o->trusted_proxies.count,
         .files = gateway->files,
@@ -185,6 +200,16 @@ static int make_net(struct gateway *gateway)
     return status;
 }
 
+static void tell_listening(struct gateway *gateway, const char *bound)
+{
+    char url[NET_ADDRESS_BYTES + 8];
+    snprintf(url, sizeof(url), "http://%s", bound);
+    if (gateway->host.listening != NULL)
+        gateway->host.listening(gateway->host.user, url);
+    else
+        printf("listening on %s\n", url);
+}
+
 static int listen_on(struct gateway *gateway, const struct option_list *addresses,
                      enum net_role role)
 {
@@ -197,7 +222,7 @@ static int listen_on(struct gateway *gateway, const struct option_list *addresse
         if (status != CONFAB_OK)
             return status;
         if (role == NET_PUBLIC)
-            printf("listening on http://%s\n", bound);
+            tell_listening(gateway, bound);
     }
     fflush(stdout);
     return CONFAB_OK;
@@ -234,6 +259,7 @@ static void on_deadline(int fd, short what, void *user)
     (void)what;
     struct gateway *gateway = user;
     gateway->deadline_at_ms = INT64_MAX;
+    gateway_owe_turn(gateway);
 }
 
 static void arm_deadline(struct gateway *gateway)
@@ -258,9 +284,11 @@ static void arm_deadline(struct gateway *gateway)
 
 void gateway_turn(struct gateway *gateway)
 {
+    gateway->turning = true;
     server_advance(gateway->server);
     gateway_drain_advance(gateway, net_now_ms(gateway->net));
     net_turn(gateway->net);
+    gateway->turning = false;
     /* The last connection may have ended just now, and nothing would ring for that. */
     if (gateway->drain == DRAIN_LEAVING)
         gateway_drain_advance(gateway, clock_mono_ms());
@@ -268,6 +296,12 @@ void gateway_turn(struct gateway *gateway)
 }
 
 /* ---- life ---- */
+
+static int on_post(void *user, void (*fn)(struct confab_server *server, void *user),
+                   void (*dropped)(void *user), void *fn_user)
+{
+    return inbox_post(user, fn, dropped, fn_user);
+}
 
 static int build(struct gateway *gateway)
 {
@@ -286,6 +320,10 @@ static int build(struct gateway *gateway)
         return status;
     gateway->deadline = event_new(gateway->base, -1, 0, on_deadline, gateway);
     gateway_watch_lag(gateway);
+    gateway->inbox = inbox_new(gateway->base, gateway->server, on_owed, gateway);
+    if (gateway->inbox == NULL)
+        return CONFAB_EINTERNAL;
+    server_set_post(gateway->server, on_post, gateway->inbox);
     return CONFAB_OK;
 }
 
@@ -326,13 +364,15 @@ static int start(struct gateway *gateway)
 }
 
 struct gateway *gateway_new(struct event_base *base, struct options *options,
-                            const struct confab_app *app, const struct app_raw *raw, int *status)
+                            const struct confab_app *app, const struct gateway_host *host,
+                            int *status)
 {
     struct gateway *gateway = xcalloc(1, sizeof(*gateway));
     live_inc(LIVE_GATEWAY);
     gateway->base = base;
     gateway->app = app;
-    gateway->raw = raw;
+    if (host != NULL)
+        gateway->host = *host;
     gateway->options = *options;
     memset(options, 0, sizeof(*options));
     log_init(&gateway->log, (enum log_level)gateway->options.log_level,
@@ -350,6 +390,8 @@ void gateway_free(struct gateway **owner)
 {
     struct gateway *gateway = *owner;
     *owner = NULL;
+    if (gateway->inbox != NULL)
+        inbox_close(gateway->inbox);
     if (gateway->server != NULL && gateway->broker != NULL)
         server_stop(gateway->server);
     if (gateway->net != NULL)
@@ -359,9 +401,11 @@ void gateway_free(struct gateway **owner)
     if (gateway->engine != NULL)
         eio_engine_reap(gateway->engine);
     eio_engine_free(&gateway->engine);
-    server_free(&gateway->server);
+    /* Threads of the application may post until then. */
     if (gateway->set_up && gateway->app->end != NULL)
         gateway->app->end(gateway->app->user);
+    inbox_free(&gateway->inbox);
+    server_free(&gateway->server);
     chat_free(&gateway->chat);
     net_files_free(&gateway->files);
     if (gateway->deadline != NULL)

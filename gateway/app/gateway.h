@@ -3,7 +3,10 @@
  * live in one process.
  *
  * gateway.c   birth, wiring, one turn, death
- * run.c       confab_run(): options, signals, the loop
+ * run.c       confab_run(): signals, the loop
+ * embed.c     confab_gateway_new(): on somebody else's loop
+ * settings.c  a program's options
+ * inbox.c     what other threads want done
  * cluster.c   from the options to a Redis broker
  * drain.c     the orderly end
  * files.c     the page and the client bundles
@@ -32,6 +35,7 @@ struct chat;
 struct confab_server;
 struct event;
 struct event_base;
+struct inbox;
 struct net;
 struct net_config;
 struct net_files;
@@ -49,10 +53,21 @@ enum drain_state {
     DRAIN_DONE,
 };
 
+/* What else a gateway gets from who makes it; zero for nothing. Copied, what it points to is
+ * borrowed. */
+struct gateway_host {
+    const struct app_raw *raw;
+    /* gateway_turn() is to be called before the loop waits again. NULL: it is, after each turn. */
+    void (*turn_owed)(void *user);
+    /* An address is bound, "http://ADDR:PORT"; inside gateway_new(). NULL: it goes to stdout. */
+    void (*listening)(void *user, const char *url);
+    void *user;
+};
+
 struct gateway {
     struct options options; /* owned */
     const struct confab_app *app;
-    const struct app_raw *raw; /* borrowed; NULL: none */
+    struct gateway_host host;
     struct log log;
     struct metrics metrics;
     struct rng rng;
@@ -65,10 +80,12 @@ struct gateway {
     struct chat *chat;      /* NULL without it */
     struct event *deadline; /* the server's and the broker's next */
     int64_t deadline_at_ms;
+    struct inbox *inbox;
     struct event *lag; /* rings at even times, to see how late the loop is for it */
     int64_t lag_at_us;
-    bool set_up; /* the application's handlers are there */
-    bool ready;  /* it has a tag and accepts: the first contact with Redis was made */
+    bool turning; /* in gateway_turn() */
+    bool set_up;  /* the application's handlers are there */
+    bool ready;   /* it has a tag and accepts: the first contact with Redis was made */
     enum drain_state drain;
     int64_t drain_at_ms;  /* when the state was entered */
     int64_t drain_end_ms; /* when it ends whatever is left */
@@ -87,10 +104,11 @@ struct gateway {
  * stderr.
  */
 struct gateway *gateway_new(struct event_base *base, struct options *options,
-                            const struct confab_app *app, const struct app_raw *raw, int *status);
+                            const struct confab_app *app, const struct gateway_host *host,
+                            int *status);
 /* Whatever is still open is closed at once. */
 void gateway_free(struct gateway **gateway);
-/* The end of a turn of the loop. */
+/* The end of a turn of the loop: after its events. */
 void gateway_turn(struct gateway *gateway);
 /* Begins the orderly end; `at_once` leaves out the time that balancers and crowds of clients get. A
  * second call ends it now. */
@@ -107,6 +125,12 @@ int gateway_load_files(struct gateway *gateway);
 /* Fills in what the options say about HTTP; borrows their texts. */
 void gateway_configure_http(const struct options *options, struct net_config *config);
 int gateway_ask_health(const struct options *options);
+/* Something happened: the turn is to be closed. */
+void gateway_owe_turn(struct gateway *gateway);
+/* What the program may be given, and what it was. Both return -1 to go on, else an exit status. */
+int settings_main(int argc, char **argv, const struct confab_app *app, struct options *options);
+int settings_given(const char *const *given, const struct confab_app *app, struct options *options);
+const struct confab_app *settings_chat_app(void);
 /* The loop is to end with this exit status. */
 void gateway_fail(struct gateway *gateway, int status);
 

@@ -7,7 +7,7 @@
 
 static bool is_raw(const struct gateway *gateway, const struct eio_session *session)
 {
-    const char *path = gateway->raw->path;
+    const char *path = gateway->host.raw->path;
     return strncmp(eio_session_handshake(session)->url, path, strlen(path)) == 0;
 }
 
@@ -17,7 +17,7 @@ static const struct eio_events *owner_of(struct gateway *gateway, struct eio_ses
 {
     bool raw = is_raw(gateway, session);
     *user = raw ? gateway->app->user : (void *)gateway->server;
-    return raw ? gateway->raw->events : server_engine_events();
+    return raw ? gateway->host.raw->events : server_engine_events();
 }
 
 static void on_open(void *user, struct eio_session *session)

@@ -3,77 +3,14 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "common/live.h"
-#include "common/mem.h"
 #include "gateway/app/gateway.h"
 #include "gateway/app/raw.h"
 
 #define DESCRIPTORS_MAX ((rlim_t)1 << 20)
-
-static const struct confab_app chat_app = {.name = "confab-gateway"};
-
-/* The chat's options mean nothing to a program with an application of its own. */
-static bool applies(const struct confab_app *app, const struct option_spec *spec)
-{
-    return app->setup == NULL || strcmp(spec->group, "Chat") != 0;
-}
-
-/* What stands behind "name=" if this is the option's name. The table has underscores in names where
- * flags have dashes. */
-static const char *value_for(const struct option_spec *spec, const char *text)
-{
-    for (const char *name = spec->name; *name != '\0'; name++, text++)
-        if (*text != *name && !(*text == '-' && *name == '_'))
-            return NULL;
-    return *text == '=' ? text + 1 : NULL;
-}
-
-/* The gateway's table as this program has it: without the chat's rows where they do not apply, they
- * keep their defaults. */
-static struct option_spec *program_specs(const struct confab_app *app, struct option_set *set)
-{
-    struct option_spec *specs = xcalloc(set->spec_count, sizeof(*specs));
-    size_t count = 0;
-    for (size_t i = 0; i < set->spec_count; i++) {
-        if (!applies(app, &set->specs[i]))
-            continue;
-        struct option_spec *spec = &specs[count++];
-        *spec = set->specs[i];
-        for (const char *const *d = app->defaults; d != NULL && *d != NULL; d++) {
-            const char *value = value_for(spec, *d);
-            if (value != NULL)
-                spec->def = value;
-        }
-    }
-    set->specs = specs;
-    set->spec_count = count;
-    return specs;
-}
-
-/* The rows left out are empty texts and lists, which is what freeing expects. */
-static void complete(struct options *options)
-{
-    if (options->chat_namespace == NULL)
-        options->chat_namespace = xstrdup("/");
-}
-
-static int read_options(int argc, char **argv, const struct confab_app *app,
-                        struct options *options)
-{
-    struct option_set set = options_gateway(app->name);
-    if (app->summary != NULL)
-        set.summary = app->summary;
-    struct option_spec *specs = program_specs(app, &set);
-    int status = options_main(&set, options, argc, argv);
-    free(specs);
-    if (status < 0)
-        complete(options);
-    return status;
-}
 
 /* One connection is one descriptor: take as many as the system gives. Some containers are given a
  * thousand million, for which libwebsockets, with a table of that length in mind, falls back to
@@ -133,7 +70,8 @@ static int run_with(struct options *options, const struct confab_app *app,
     if (base == NULL)
         return GATEWAY_EXIT_INTERNAL;
     int status = 0;
-    struct gateway *gateway = gateway_new(base, options, app, raw, &status);
+    const struct gateway_host host = {.raw = raw};
+    struct gateway *gateway = gateway_new(base, options, app, &host, &status);
     if (gateway != NULL) {
         status = serve(base, gateway);
         gateway_free(&gateway);
@@ -147,13 +85,13 @@ static int run_with(struct options *options, const struct confab_app *app,
 
 int run_with_raw(int argc, char **argv, const struct confab_app *given, const struct app_raw *raw)
 {
-    struct confab_app app = given != NULL ? *given : chat_app;
+    struct confab_app app = given != NULL ? *given : *settings_chat_app();
     if (app.name == NULL)
         app.name = argc > 0 && strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1
                    : argc > 0                                ? argv[0]
                                                              : "confab";
     struct options options;
-    int status = read_options(argc, argv, &app, &options);
+    int status = settings_main(argc, argv, &app, &options);
     if (status >= 0)
         return status;
     if (!options.health)

@@ -148,8 +148,13 @@ void conn_free(struct conn *conn)
 
 void conn_mark(struct conn *conn)
 {
-    if (conn->state != CONN_DEAD && !list_linked(&conn->dirty))
-        list_add_tail(&conn->net->dirty, &conn->dirty);
+    struct net *net = conn->net;
+
+    if (conn->state == CONN_DEAD || list_linked(&conn->dirty))
+        return;
+    list_add_tail(&net->dirty, &conn->dirty);
+    if (net->events->on_turn != NULL)
+        net->events->on_turn(net->user);
 }
 
 void conn_look(struct conn *conn)

@@ -236,6 +236,8 @@ int64_t net_now_ms(struct net *net)
     if (!net->now_known) {
         net->now_ms = clock_mono_ms();
         net->now_known = true;
+        if (net->events->on_turn != NULL)
+            net->events->on_turn(net->user);
     }
     return net->now_ms;
 }

@@ -108,6 +108,9 @@ enum net_role {
 };
 
 struct net_events {
+    /* Something is going on, or the time was asked for: net_turn() is owed. At least once before
+     * each that is. May be NULL. */
+    void (*on_turn)(void *user);
     /*
      * A handshake of Engine.IO wants to be admitted (Node's allowRequest). Answered exactly once
      * with net_admission_allow() or net_admission_deny(), inside the call or any time later; an

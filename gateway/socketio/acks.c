@@ -96,6 +96,7 @@ static void answer_late(struct confab_server *server, struct sio_ack *ack, int s
 {
     ack->status = status;
     list_add_tail(&server->late, &ack->link);
+    sio_owe_turn(server);
 }
 
 void confab_emit_with_ack(struct confab_socket *socket, const char *event,

@@ -40,6 +40,7 @@ void sio_asking_finish(struct sio_asking *asking, int status)
     asking->question.id = 0;
     sio_timer_disarm(server, &asking->timer);
     list_move_tail(&server->asked, &asking->link);
+    sio_owe_turn(server);
     broker_ask_end(server->broker, question);
 }
 

@@ -80,8 +80,10 @@ void sio_client_end_sockets(struct sio_client *client, const char *reason, bool 
 
 static void free_if_over(struct sio_client *client)
 {
-    if (client->session == NULL && client->unfinished == 0)
-        list_move_tail(&client->server->dead_clients, &client->link);
+    if (client->session != NULL || client->unfinished != 0)
+        return;
+    list_move_tail(&client->server->dead_clients, &client->link);
+    sio_owe_turn(client->server);
 }
 
 void sio_client_socket_gone(struct sio_client *client)

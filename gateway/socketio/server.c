@@ -262,6 +262,19 @@ bool confab_cluster_up(const struct confab_server *server)
     return server->broker != NULL && broker_state(server->broker) == BROKER_UP;
 }
 
+int confab_post(struct confab_server *server, void (*fn)(struct confab_server *server, void *user),
+                void (*dropped)(void *user), void *user)
+{
+    return server->post != NULL ? server->post(server->post_user, fn, dropped, user)
+                                : CONFAB_EUNSUPPORTED;
+}
+
+void server_set_post(struct confab_server *server, server_post_fn *post, void *user)
+{
+    server->post = post;
+    server->post_user = user;
+}
+
 size_t server_client_count(const struct confab_server *server)
 {
     return server->client_count;

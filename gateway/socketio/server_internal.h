@@ -46,6 +46,8 @@ struct sio_timer {
 struct confab_server {
     struct server_config config;
     struct server_clock clock;
+    server_post_fn *post; /* NULL: no other threads */
+    void *post_user;
     struct rng *rng;                 /* borrowed */
     struct eio_engine *engine;       /* borrowed */
     struct recovery_store *recovery; /* NULL: no connection state recovery */
@@ -99,6 +101,11 @@ struct confab_server {
 
 /* The instant of this turn; the broker learns of a new one. */
 int64_t sio_now_ms(struct confab_server *server);
+/* The end of this turn has something to do: whoever asks for the time is given that end. */
+static inline void sio_owe_turn(struct confab_server *server)
+{
+    (void)server->clock.now_ms(server->clock.user);
+}
 void sio_timer_arm(struct confab_server *server, struct sio_timer *timer, int64_t delay_ms);
 void sio_timer_disarm(struct confab_server *server, struct sio_timer *timer);
 static inline void sio_limit(struct confab_server *server, enum server_limit limit)

@@ -174,6 +174,7 @@ static void end(struct confab_socket *socket)
     socket->state = SIO_DEAD;
     list_del(&socket->ready);
     list_add_tail(&server->dead_sockets, &socket->link);
+    sio_owe_turn(server);
     sio_client_socket_gone(socket->client);
 }
 
@@ -266,8 +267,10 @@ void sio_socket_run(struct confab_socket *socket)
 
 void sio_socket_ready(struct confab_socket *socket)
 {
-    if (socket->state < SIO_ENDING && !list_linked(&socket->ready))
-        list_add_tail(&socket->nsp->server->ready, &socket->ready);
+    if (socket->state >= SIO_ENDING || list_linked(&socket->ready))
+        return;
+    list_add_tail(&socket->nsp->server->ready, &socket->ready);
+    sio_owe_turn(socket->nsp->server);
 }
 
 void sio_socket_event(struct confab_socket *socket, struct sio_packet *packet)

@@ -59,7 +59,9 @@ struct server_config {
 
 /* `user` is borrowed for the server's life. */
 struct server_clock {
-    int64_t (*now_ms)(void *user);  /* monotonic; one instant during a turn */
+    /* Monotonic; one instant during a turn, whose end server_advance() is owed once it was asked.
+     */
+    int64_t (*now_ms)(void *user);
     int64_t (*wall_ms)(void *user); /* since 1970 */
     void *user;
 };
@@ -114,6 +116,14 @@ void server_admit(struct confab_server *server, struct eio_handshake *handshake,
 void server_drain(struct confab_server *server, int64_t spread_ms);
 /* Sessions that have not ended, sockets with a pending decision included. */
 size_t server_client_count(const struct confab_server *server);
+
+/* ---- other threads ---- */
+
+/* Who brings what confab_post() is given to the server's thread; as that one, the last argument
+ * being its `user`. Before any thread posts. */
+typedef int server_post_fn(void *user, void (*fn)(struct confab_server *server, void *user),
+                           void (*dropped)(void *user), void *fn_user);
+void server_set_post(struct confab_server *server, server_post_fn *post, void *user);
 
 /* ---- what happened ---- */
 

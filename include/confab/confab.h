@@ -3,6 +3,7 @@
 #define CONFAB_CONFAB_H
 
 #include <confab/err.h>
+#include <confab/gateway.h>
 #include <confab/run.h>
 #include <confab/server.h>
 #include <confab/value.h>

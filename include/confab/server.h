@@ -445,6 +445,14 @@ void confab_random(struct confab_server *server, void *bytes, size_t length_byte
 void confab_after(struct confab_server *server, int64_t delay_ms,
                   void (*fn)(struct confab_server *server, void *user), void (*dropped)(void *user),
                   void *user);
+/* Calls from the loop's thread, soon; the one function that any thread may call, and other events
+ * of the same loop (see gateway.h). In the order of the calls, never inside one. CONFAB_ECLOSED:
+ * the server is ending, and nothing will be called. Once CONFAB_OK was returned either `fn` or
+ * `dropped` (may be NULL: the server ended first) is called. Threads may use it until the
+ * application's end() has returned. Values are not for other threads: they carry what `fn` needs in
+ * memory of their own. */
+int confab_post(struct confab_server *server, void (*fn)(struct confab_server *server, void *user),
+                void (*dropped)(void *user), void *user);
 /* This node's tag; the cluster link: true when up (always, without Redis). */
 const char *confab_node(const struct confab_server *server);
 bool confab_cluster_up(const struct confab_server *server);

@@ -2,14 +2,15 @@
 // new or changed fails until somebody has said here how it is tested.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { ask, closeAll, closeLeftovers, connect, heard, open } from '../interop/lib/clients.js';
-import { killLeftovers } from '../interop/lib/processes.js';
-import { compile, root, start } from './lib/installed.js';
+import { binaries, eventually, killLeftovers } from '../interop/lib/processes.js';
+import { compile, environment, root, start } from './lib/installed.js';
 
 const page = readFileSync(join(root, 'docs/c-api.md'), 'utf8');
 const work = mkdtempSync(join(tmpdir(), 'confab-docs-'));
@@ -30,12 +31,16 @@ const main = chat.slice(chat.indexOf('int main('));
 const includes = '#include <confab/confab.h>\n#include <stdlib.h>\n#include <string.h>\n';
 
 const tested = new Set();
-async function serve(title, args) {
+function build(title, packages) {
   tested.add(title);
   const text = program(title);
   const name = title.toLowerCase().replaceAll(/[^a-z]+/g, '-');
   writeFileSync(join(work, `${name}.c`), (text.includes('#include') ? '' : includes) + text + (text.includes('int main(') ? '' : main));
-  return start(compile(join(work, `${name}.c`), name), args);
+  return compile(join(work, `${name}.c`), name, packages);
+}
+
+async function serve(title) {
+  return start(build(title));
 }
 
 test('A chat in sixty lines', async () => {
@@ -122,6 +127,27 @@ test('Namespaces, rooms, and who hears what', async () => {
   assert.equal(error.message, 'Invalid namespace');
   closeAll(...sockets);
   await server.stop();
+});
+
+test('On a loop of your own, with other threads', async () => {
+  const name = build('On a loop of your own, with other threads', ['libevent_core']);
+  const child = spawn(join(binaries, name), ['listen=127.0.0.1:0'], { env: environment });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
+  const ended = new Promise((done) => child.on('exit', done));
+  try {
+    const [, url] = await eventually(() => /listening on (\S+)/.exec(output), 5000, 'listening');
+    const socket = await connect(url);
+    const line = heard(socket, 'line');
+    child.stdin.write('from another thread\n');
+    assert.deepEqual(await line, ['from another thread\n']);
+    const cut = heard(socket, 'disconnect');
+    child.stdin.end();
+    await cut;
+    assert.equal(await ended, 0, output);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('the lines to type are the ones of install.test.js', () => {

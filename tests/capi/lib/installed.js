@@ -30,9 +30,9 @@ export const environment = {
 };
 
 // Compiles a program; the name under which start() finds it.
-export function compile(source, name) {
+export function compile(source, name, packages = []) {
   mkdirSync(binaries, { recursive: true });
-  run(process.env.CC ?? 'cc', ['-std=c11', '-Wall', '-Wextra', '-Wstrict-prototypes', '-Werror', ...pkgConfig('--cflags'), source, ...pkgConfig('--libs'),
+  run(process.env.CC ?? 'cc', ['-std=c11', '-Wall', '-Wextra', '-Wstrict-prototypes', '-Werror', ...pkgConfig('--cflags'), source, ...pkgConfig('--libs', ...packages),
     '-o', join(binaries, name)], { cwd: dirname(source) });
   return name;
 }
