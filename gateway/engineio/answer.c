@@ -6,6 +6,7 @@
 #define TYPE_JSON "application/json"
 #define TYPE_HTML "text/html"
 #define TYPE_TEXT "text/plain; charset=UTF-8"
+#define TYPE_SCRIPT "text/javascript; charset=UTF-8"
 #define TYPE_BYTES "application/octet-stream"
 
 /* X(error, number in the body, status of an ordinary request, message) */
@@ -35,7 +36,8 @@ ERRORS(X)
 
 struct eio_answer eio_answer_error(enum eio_error error)
 {
-    return (struct eio_answer){errors[error].status, TYPE_JSON, errors[error].json, (int)error};
+    return (struct eio_answer){errors[error].status, TYPE_JSON, errors[error].json, (int)error,
+                               false};
 }
 
 struct eio_answer eio_answer_forbidden(void)
@@ -54,27 +56,32 @@ struct eio_answer eio_answer_for_upgrade(struct eio_answer answer)
 {
     if (answer.error_code >= 0)
         return (struct eio_answer){400, TYPE_HTML, errors[answer.error_code].text,
-                                   answer.error_code};
+                                   answer.error_code, false};
     return answer;
 }
 
 /* No error of the protocol: a balancer may send the client elsewhere. */
 struct eio_answer eio_answer_draining(void)
 {
-    return (struct eio_answer){503, TYPE_HTML, "Shutting down", -1};
+    return (struct eio_answer){503, TYPE_HTML, "Shutting down", -1, false};
 }
 
 struct eio_answer eio_answer_empty(int status)
 {
-    return (struct eio_answer){status, NULL, "", -1};
+    return (struct eio_answer){status, NULL, "", -1, false};
 }
 
 struct eio_answer eio_answer_payload(enum frame_kind kind)
 {
-    return (struct eio_answer){200, kind == FRAME_BINARY ? TYPE_BYTES : TYPE_TEXT, "", -1};
+    return (struct eio_answer){200, kind == FRAME_BINARY ? TYPE_BYTES : TYPE_TEXT, "", -1, false};
+}
+
+struct eio_answer eio_answer_script(void)
+{
+    return (struct eio_answer){200, TYPE_SCRIPT, "", -1, true};
 }
 
 struct eio_answer eio_answer_ok(void)
 {
-    return (struct eio_answer){200, TYPE_HTML, "ok", -1};
+    return (struct eio_answer){200, TYPE_HTML, "ok", -1, false};
 }

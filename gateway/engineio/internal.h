@@ -79,6 +79,7 @@ struct eio_session {
     size_t buffered_bytes; /* taken from here, still in the network */
     struct eio_flow *flow; /* owned; flow.c; NULL mostly */
 
+    uint32_t jsonp;                  /* polling by scripts: as in struct eio_get; 0: not */
     struct eio_handshake *handshake; /* one reference */
     void *user;                      /* the upper neighbour's */
     char sid[EIO_SID_MAX_BYTES + 1];
@@ -245,6 +246,8 @@ struct eio_answer eio_answer_draining(void);
 struct eio_answer eio_answer_empty(int status);
 /* 200 with a payload of that form: a GET's. */
 struct eio_answer eio_answer_payload(enum frame_kind kind);
+/* 200 with a payload in a script. */
+struct eio_answer eio_answer_script(void);
 /* 200 `ok`: a POST's. */
 struct eio_answer eio_answer_ok(void);
 

@@ -108,6 +108,8 @@ struct eio_query {
     bool is_revision_4;              /* EIO is the text `4` */
     bool has_sid;                    /* a sid that is not empty */
     bool b64;                        /* b64 with any value: the client takes no binary */
+    bool bad_jsonp;                  /* a j that is no number of at most nine digits */
+    uint32_t jsonp;                  /* j's number and one; 0: none, or it is none */
     char sid[EIO_SID_MAX_BYTES + 1]; /* empty when it cannot be one of ours */
 };
 

@@ -100,6 +100,20 @@ static void set_transport(struct eio_query *out, const struct word *value)
         out->transport = EIO_QUERY_TRANSPORT_UNKNOWN;
 }
 
+/* It becomes part of a script: nothing but digits. */
+static void set_jsonp(struct eio_query *out, const struct word *value)
+{
+    size_t i;
+
+    out->jsonp = 0;
+    out->bad_jsonp = value->length == 0 || value->length > 9;
+    for (i = 0; i < value->length && !out->bad_jsonp; i++) {
+        out->bad_jsonp = value->bytes[i] < '0' || value->bytes[i] > '9';
+        out->jsonp = out->jsonp * 10 + (uint32_t)(value->bytes[i] - '0');
+    }
+    out->jsonp = out->bad_jsonp ? 0 : out->jsonp + 1;
+}
+
 void eio_query_parse(const char *query, struct eio_query *out)
 {
     struct eio_query_pair pair;
@@ -117,5 +131,7 @@ void eio_query_parse(const char *query, struct eio_query *out)
             set_sid(out, &value);
         else if (word_is(&key, "b64"))
             out->b64 = value.length > 0;
+        else if (word_is(&key, "j"))
+            set_jsonp(out, &value);
     }
 }

@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/utf8.h"
 #include "gateway/engineio/internal.h"
+#include "gateway/engineio/packet_jsonp.h"
 #include <confab/err.h>
 
 /* ---- GET ---- */
@@ -20,6 +21,7 @@ static void attach_get(struct eio_session *session, struct eio_get *get)
     get->carrier.session = session;
     get->state = EIO_GET_WAITING;
     get->revision = session->revision;
+    get->jsonp = session->jsonp;
     session->get = get;
 }
 
@@ -61,6 +63,16 @@ void eio_get_open(struct eio_session *session, struct eio_get *get, int64_t now_
         eio_session_drop_get(session, EIO_GET_NOOP);
 }
 
+/* Appends one of the fixed answers. */
+static void put_control(const struct eio_get *get, enum eio_get_state answer, struct buf *body)
+{
+    size_t before = body->len;
+
+    buf_puts(body, eio_control_body(get->revision, answer));
+    if (get->jsonp != 0)
+        eio_jsonp_wrap(body, before, get->jsonp - 1);
+}
+
 /* Moves the queue into the body, whose form it returns. What does not fit there is an overflow like
  * any other. */
 static enum frame_kind take_queue(struct eio_session *session, struct eio_get *get,
@@ -78,10 +90,12 @@ static enum frame_kind take_queue(struct eio_session *session, struct eio_get *g
         frame_release(frame);
         first = false;
     }
+    if (get->jsonp != 0)
+        eio_jsonp_wrap(body, before, get->jsonp - 1);
     if (buf_error(body) != CONFAB_OK) {
         buf_reset(body);
         eio_session_end_untold(session, EIO_CLOSE_OVERFLOW);
-        buf_puts(body, eio_control_body(get->revision, EIO_GET_CLOSE));
+        put_control(get, EIO_GET_CLOSE, body);
         return FRAME_TEXT;
     }
     counters->bytes_out += body->len - before;
@@ -107,12 +121,15 @@ bool eio_get_take(struct eio_get *get, struct eio_answer *answer, struct buf *bo
     case EIO_GET_NOOP:
     case EIO_GET_CLOSE:
     case EIO_GET_NOOP_CLOSE:
-        buf_puts(body, eio_control_body(get->revision, state));
+        put_control(get, state, body);
         break;
     case EIO_GET_REFUSED:
         break;
     }
-    *answer = state == EIO_GET_REFUSED ? eio_answer_empty(400) : eio_answer_payload(kind);
+    if (state == EIO_GET_REFUSED)
+        *answer = eio_answer_empty(400);
+    else
+        *answer = get->jsonp != 0 ? eio_answer_script() : eio_answer_payload(kind);
     get->state = EIO_GET_IDLE;
     return true;
 }
@@ -153,7 +170,7 @@ bool eio_post_open(struct eio_session *session, struct eio_post *post, const cha
     post->state = EIO_POST_IDLE;
     post->binary = is_octet_stream(content_type);
     if (session->state == EIO_ENDED || session->post != NULL ||
-        (post->binary && session->revision != EIO_REVISION_3)) {
+        (post->binary && (session->revision != EIO_REVISION_3 || session->jsonp != 0))) {
         *answer = eio_answer_empty(400);
         eio_session_end(session, EIO_CLOSE_TRANSPORT_ERROR, EIO_GET_CLOSE);
         return false;
@@ -232,11 +249,41 @@ void eio_post_continue(struct eio_session *session, bool whole, int64_t now_ms)
     buf_fini(&body);
 }
 
+static void submit(struct eio_session *session, const char *body, size_t length_bytes,
+                   int64_t now_ms)
+{
+    bool whole = session->transport == EIO_WEBSOCKET;
+    struct buf rest;
+    size_t at = 0;
+
+    session->post->state = EIO_POST_PACKETS;
+    if (receive_payload(session, body, length_bytes, &at, whole, now_ms)) {
+        buf_init(&rest, length_bytes - at);
+        buf_append(&rest, body + at, length_bytes - at);
+        keep_rest(session, &rest, 0, now_ms);
+    } else {
+        body_is_done(session);
+    }
+}
+
+static void submit_form(struct eio_session *session, const char *form, size_t form_bytes,
+                        int64_t now_ms)
+{
+    struct buf body;
+
+    buf_init(&body, form_bytes);
+    if (eio_jsonp_read_form(form, form_bytes, &body) == CONFAB_OK) {
+        submit(session, buf_text(&body), body.len, now_ms);
+    } else {
+        session->post->state = EIO_POST_PACKETS;
+        eio_session_end(session, EIO_CLOSE_PARSE_ERROR, EIO_GET_CLOSE);
+    }
+    buf_fini(&body);
+}
+
 void eio_post_submit(struct eio_post *post, const char *body, size_t length_bytes, int64_t now_ms)
 {
     struct eio_session *session = eio_carrier_session(&post->carrier);
-    struct buf rest;
-    size_t at = 0;
 
     if (session == NULL)
         return; /* cut meanwhile */
@@ -245,15 +292,10 @@ void eio_post_submit(struct eio_post *post, const char *body, size_t length_byte
         return;
     }
     session->engine->counters.bytes_in += length_bytes;
-    post->state = EIO_POST_PACKETS;
-    if (receive_payload(session, body, length_bytes, &at, session->transport == EIO_WEBSOCKET,
-                        now_ms)) {
-        buf_init(&rest, length_bytes - at);
-        buf_append(&rest, body + at, length_bytes - at);
-        keep_rest(session, &rest, 0, now_ms);
-    } else {
-        body_is_done(session);
-    }
+    if (session->jsonp != 0)
+        submit_form(session, body, length_bytes, now_ms);
+    else
+        submit(session, body, length_bytes, now_ms);
 }
 
 void eio_post_too_big(struct eio_post *post)

@@ -89,6 +89,8 @@ static void route_handshake(const struct eio_engine *engine, const struct eio_re
         verdict->route = EIO_ROUTE_WS_REFUSE;
     else if (!query->is_revision_4 && !engine->config.revision_3)
         refuse_with(verdict, eio_answer_error(EIO_ERROR_REVISION), is_upgrade);
+    else if (!query->is_revision_4 && !websocket && query->bad_jsonp)
+        refuse_with(verdict, eio_answer_bad_request(), is_upgrade);
     else if (engine->refuses_new)
         refuse_with(verdict, eio_answer_draining(), is_upgrade);
     else

@@ -125,6 +125,9 @@ struct eio_session *eio_session_new(struct eio_engine *engine, enum eio_transpor
     session->base64 = query.b64;
     session->revision =
         engine->config.revision_3 ? (uint8_t)eio_query_revision(&query) : EIO_REVISION_4;
+    if (session->revision == EIO_REVISION_3 && transport == EIO_POLLING)
+        session->jsonp = query.jsonp;
+    session->base64 |= session->jsonp != 0; /* a script has no bytes */
 
     make_sid(session, random);
     same = htable_insert(&engine->sessions, &session->by_sid, session->sid, strlen(session->sid));

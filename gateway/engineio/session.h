@@ -267,6 +267,7 @@ struct eio_answer {
     const char *content_type; /* static string; NULL: none */
     const char *body; /* static string, never NULL; what a GET carries goes to a buf instead */
     int error_code;   /* 0–5 as in the body, -1 when it has none: for metrics */
+    bool is_script;   /* a browser is to take it for that and for nothing else */
 };
 
 struct eio_verdict {
@@ -309,6 +310,7 @@ struct eio_get {
     struct eio_carrier carrier;
     uint8_t state;
     uint8_t revision;
+    uint32_t jsonp; /* the script's number and one; 0: no script */
 };
 struct eio_post {
     struct eio_carrier carrier;

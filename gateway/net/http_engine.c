@@ -69,6 +69,8 @@ void http_engine_answer(struct http *http, const struct eio_answer *answer, cons
         buf_reset(&net->lines);
         buf_puts(&net->lines, coding_line(coding));
         buf_puts(&net->lines, "Cache-Control: no-store\r\n");
+        if (answer->is_script)
+            buf_puts(&net->lines, "X-Content-Type-Options: nosniff\r\n");
         if (http->is_old_ie)
             buf_puts(&net->lines, "X-XSS-Protection: 0\r\n");
         response.headers = buf_text(&net->lines);

@@ -9,6 +9,7 @@ import engine35 from 'engine.io-client-3';
 import { ask, closeAll, closeLeftovers, connect, heard, transports } from './lib/clients.js';
 import { withCluster } from './lib/cluster.js';
 import { closes } from './lib/counts.js';
+import { Page } from './lib/document.js';
 import {
   askOld, closeOld, closeOldLeftovers, connectOld, generations, heardOld, openOld,
 } from './lib/elders.js';
@@ -255,6 +256,71 @@ describe('engines alone', () => {
       }
     }
   }
+});
+
+describe('JSONP', () => {
+  const path = '/socket.io/?EIO=3&transport=polling&b64=1&j=3';
+
+  for (const [version, io] of Object.entries(generations)) {
+    test(`socket.io-client ${version} in a page that knows nothing else`, async () => {
+      const page = new Page();
+      try {
+        const socket = await connectOld(io, gateway.url, { transports: ['polling'], forceJSONP: true });
+        const [id] = await askOld(socket, 'who');
+        assert.equal(id, socket.id);
+        const letters = version === '1.7.4' ? 'plain' : 'hé€😀 \u2028\u2029';
+        const odd = `${letters} a\nb \\n \\\\n \r\n "quoted" </script><!-- \t &d=1;+%41`;
+        assert.deepEqual(await askOld(socket, 'echo', odd, { odd }), [odd, { odd }]);
+        const [data] = await askOld(socket, 'echo', Buffer.from([0, 1, 255]));
+        assert.deepEqual(bytes(data), [0, 1, 255]);
+        const numbers = [];
+        socket.on('number', (n) => numbers.push(n));
+        socket.emit('count', 0, 50);
+        socket.emit('count', 50, 100);
+        await eventually(() => numbers.length >= 100, 8000, 'numbers');
+        assert.deepEqual(numbers, Array.from({ length: 100 }, (_, i) => i));
+        for (const { status, headers, text, url } of page.scripts) {
+          assert.equal(status, 200);
+          assert.equal(headers.get('content-type'), 'text/javascript; charset=UTF-8');
+          assert.equal(headers.get('x-content-type-options'), 'nosniff');
+          assert.equal(text.startsWith(`___eio[${/[?&]j=(\d+)/.exec(url)[1]}]("`), true);
+          assert.doesNotMatch(text, /[<>\u2028\u2029\n]/);
+        }
+        await closes(gateway, { transport_close: 1 }, async () => socket.close());
+      } finally {
+        page.close();
+      }
+    });
+  }
+
+  test('what is no number is refused, and nothing of it comes back', async () => {
+    for (const j of ['', 'x', '1](alert(1))//', '-1', '1234567890', '<script>', '%00', '1%0a']) {
+      const answer = await fetch(`${gateway.url}/socket.io/?EIO=3&transport=polling&j=${encodeURIComponent(j)}`);
+      assert.equal(answer.status, 400);
+      assert.equal(answer.headers.get('content-type'), 'application/json');
+      assert.deepEqual(await answer.json(), { code: 3, message: 'Bad request' });
+    }
+  });
+
+  test('a form that is none ends its session and no other', async () => {
+    const other = await connectOld(generations['2.5.0'], gateway.url);
+    for (const body of ['', '2:40', 'd', 'd=2%3A4', 'd=1%3A2&d=1%3A2']) {
+      const opening = await (await fetch(gateway.url + path)).text();
+      const { sid } = JSON.parse(/\{.*\}/.exec(JSON.parse(/^___eio\[3\]\((".*")\);$/.exec(opening)[1]))[0]);
+      await closes(gateway, { parse_error: 1 }, async () => {
+        const answer = await fetch(`${gateway.url}${path}&sid=${sid}`, {
+          method: 'POST', body, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
+        assert.equal(await answer.text(), 'ok');
+      });
+    }
+    assert.deepEqual(await askOld(other, 'echo', 1), [1]);
+  });
+
+  test('clients of today have no scripts', async () => {
+    const answer = await fetch(`${gateway.url}/socket.io/?EIO=4&transport=polling&j=3`);
+    assert.match(await answer.text(), /^0\{/);
+    assert.equal(answer.headers.get('content-type'), 'text/plain; charset=UTF-8');
+  });
 });
 
 test('none of them is served unless it is allowed', async () => {

@@ -341,6 +341,104 @@ static void test_upgrade(void **state)
     world_told(world, "close:transport_close");
 }
 
+/* ---- scripts ---- */
+
+static void get_gives_script(struct fake_get *get, const char *script)
+{
+    struct eio_answer answer;
+    struct buf got;
+
+    buf_init(&got, 1000);
+    assert_true(eio_get_take(&get->get, &answer, &got));
+    assert_string_equal(answer.content_type, "text/javascript; charset=UTF-8");
+    assert_true(answer.is_script);
+    assert_string_equal(buf_text(&got), script);
+    buf_fini(&got);
+}
+
+static struct eio_session *jsonp_session(struct world *world, const char *query)
+{
+    struct fake_get get = {0};
+    struct eio_answer answer;
+    uint8_t random[16] = {++world->drawn};
+    struct eio_session *session;
+    struct buf got;
+
+    assert_int_equal(world_route(world, EIO_GET, false, query).route, EIO_ROUTE_HANDSHAKE);
+    session = eio_handshake_polling(world->engine, &get.get, world_handshake(query), random,
+                                    world->now_ms);
+    buf_init(&got, 1000);
+    assert_true(eio_get_take(&get.get, &answer, &got));
+    assert_memory_equal(buf_text(&got), "___eio[7](\"", 11);
+    buf_fini(&got);
+    return session;
+}
+
+static void test_scripts(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session = jsonp_session(world, "EIO=3&transport=polling&j=7");
+    struct fake_get get;
+
+    world_send(session, "\"");
+    world_send_binary(session, "\1\2\3", 3);
+    world_get(world, session, &get);
+    get_gives_script(&get, "___eio[7](\"2:4\\\"6:b4AQID\");");
+    world_post(world, session, "d=3%3A4%5C%5Cn2%3A4x");
+    world_told(world, "open text:\\n text:x");
+    world_get(world, session, &get);
+    world_post(world, session, "d=1%3A1");
+    get_gives_script(&get, "___eio[7](\"1:6\");");
+    world_told(world, "close:transport_close");
+}
+
+static void test_script_ends(void **state)
+{
+    static const char *const forms[] = {"", "2:4x", "d=2%3A4", "d=1&d=2"};
+    struct world *world = *state;
+    struct eio_session *session;
+    struct eio_answer answer;
+    struct fake_post post = {0};
+    struct fake_get get;
+    size_t i;
+
+    for (i = 0; i < TEST_COUNT(forms); i++) {
+        session = jsonp_session(world, "EIO=3&transport=polling&j=7");
+        world_post(world, session, forms[i]);
+        world_told(world, "open close:parse_error");
+    }
+    session = jsonp_session(world, "EIO=3&transport=polling&j=7");
+    eio_session_close(session, EIO_CLOSE_SERVER, world->now_ms);
+    world_get(world, session, &get);
+    get_gives_script(&get, "___eio[7](\"1:61:1\");");
+
+    session = jsonp_session(world, "transport=polling&j=7");
+    assert_false(
+        eio_post_open(session, &post.post, "application/octet-stream", &answer, world->now_ms));
+    world_told(world, "open close:server_close open close:transport_error");
+}
+
+/* No number, no script; and revision 4 has none. */
+static void test_script_numbers(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *session;
+    struct fake_get get;
+
+    assert_int_equal(route(world, false, "EIO=3&transport=polling&j=1]//", NULL), EIO_ROUTE_REFUSE);
+    assert_int_equal(route(world, false, "EIO=3&transport=polling&j=", NULL), EIO_ROUTE_REFUSE);
+    assert_int_equal(route(world, true, "EIO=3&transport=websocket&j=x", NULL),
+                     EIO_ROUTE_HANDSHAKE);
+    world->revision = 4;
+    world->extra_query = "&j=7";
+    session = world_polling(world);
+    world_send(session, "a");
+    world_get(world, session, &get);
+    world_get_gives(&get, 200, "4a");
+    world_post(world, session, "1");
+    assert_int_equal(route(world, false, "EIO=4&transport=polling&j=x", NULL), EIO_ROUTE_HANDSHAKE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 
 int main(void)
@@ -352,7 +450,8 @@ int main(void)
         TEST(test_fixed_answers),   TEST(test_polling_pings),
         TEST(test_websocket_pings), TEST(test_pong),
         TEST(test_pause),           TEST(test_websocket_bytes),
-        TEST(test_upgrade),
+        TEST(test_upgrade),         TEST(test_scripts),
+        TEST(test_script_ends),     TEST(test_script_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
