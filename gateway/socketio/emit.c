@@ -229,6 +229,15 @@ int confab_emit_others(struct confab_socket *socket, const char *event, struct c
     return confab_broadcast(socket->nsp, &others, event, args);
 }
 
+int confab_emit_room_others(struct confab_socket *socket, const char *room, const char *event,
+                            struct confab_value *args)
+{
+    const char *own_room = socket->id;
+    struct confab_audience others = {
+        .rooms = &room, .room_count = 1, .except = &own_room, .except_count = 1};
+    return confab_broadcast(socket->nsp, &others, event, args);
+}
+
 /* ---- in one order for all ---- */
 
 struct sending {

@@ -87,8 +87,18 @@ size_t confab_namespace_size(const struct confab_namespace *nsp); /* sockets of 
 
 typedef void confab_connect_fn(struct confab_socket *socket, void *user);
 typedef void confab_event_fn(struct confab_socket *socket, struct confab_event *event, void *user);
-/* `reason`: as Node's ("transport close", "client namespace disconnect", "ping timeout", …). Rooms
- * and data are still there. */
+/*
+ * `reason`: as Node's. Rooms and data are still there.
+ *
+ *     client namespace disconnect   the client left the namespace
+ *     server namespace disconnect   confab_disconnect(), or another node's order
+ *     transport close               the connection ended, as it should or just so
+ *     transport error               it failed; or this side ended it for a limit
+ *     ping timeout                  the client did not answer in time
+ *     parse error                   what came was no Engine.IO
+ *     forced close                  … or no Socket.IO, or against its rules
+ *     server shutting down          the process ends
+ */
 typedef void confab_disconnect_fn(struct confab_socket *socket, const char *reason, void *user);
 
 /* A socket joined the namespace; what is emitted to it here follows its CONNECT answer. */
@@ -296,6 +306,9 @@ int confab_emit_room(struct confab_namespace *nsp, const char *room, const char 
                      struct confab_value *args);
 /* To all but this socket. */
 int confab_emit_others(struct confab_socket *socket, const char *event, struct confab_value *args);
+/* To the members of a room but this socket, which need not be one (Node's socket.to(room).emit). */
+int confab_emit_room_others(struct confab_socket *socket, const char *room, const char *event,
+                            struct confab_value *args);
 int confab_broadcast(struct confab_namespace *nsp, const struct confab_audience *audience,
                      const char *event, struct confab_value *args);
 

@@ -205,6 +205,81 @@ describe('one gateway, a namespace for each part', () => {
   }
 });
 
+describe('how sockets end', () => {
+  let gateway, watcher;
+  before(async () => {
+    gateway = await Gateway.start(['--ping-interval-ms', '300', '--ping-timeout-ms', '200'], { binary: 'confab-cast' });
+    watcher = await connect(`${gateway.url}/reasons`, transports.websocket);
+  });
+  after(async () => {
+    closeAll(watcher);
+    await gateway?.stop();
+  });
+
+  // The reason that the application was given for the end of `id`, and in which rooms it was.
+  const end = (id) => eventually(() => {
+    const gone = watcher.log.find(([event, who]) => event === 'gone' && who === id);
+    return gone && [gone[2], gone[3]];
+  }, 5000, `the end of ${id}`);
+
+  const members = async (transport) => {
+    const socket = await connect(`${gateway.url}/reasons`, transport);
+    assert.equal(await ask(socket, 'join', 'red'), 'ok');
+    return [socket, socket.id];
+  };
+
+  // What this side's application and the client's are told.
+  const ends = [
+    ['the client leaves', (socket) => socket.disconnect(), 'client namespace disconnect', 'io client disconnect'],
+    ['the server ends it', (socket) => socket.emit('end', false), 'server namespace disconnect', 'io server disconnect'],
+    ['the server ends the connection', (socket) => socket.emit('end', true), 'server namespace disconnect', 'io server disconnect'],
+    ['the client closes its transport', (socket) => socket.io.engine.close(), 'transport close', 'forced close'],
+    ['the client answers no ping', (socket) => {
+      socket.io.engine.transport.send = () => {};
+    }, 'ping timeout', 'transport close'],
+    ['the client sends what is no Engine.IO', (socket) => socket.io.engine.transport.ws.send('abc'), 'parse error', 'transport close', ['websocket']],
+    ['the client sends what is no Socket.IO', (socket) => socket.io.engine.write('9'), 'forced close', 'transport close'],
+    ['the client breaks the rules', (socket) => socket.io.engine.write('2/elsewhere,["x"]'), 'forced close', 'transport close'],
+  ];
+  for (const [name, transport] of Object.entries({ polling: transports.polling, websocket: transports.websocket })) {
+    for (const [what, act, here, there, only = [name]] of ends) {
+      if (!only.includes(name)) continue;
+      test(`${what}, over ${name}`, async () => {
+        const [socket, id] = await members(transport);
+        const told = heard(socket, 'disconnect');
+        act(socket);
+        assert.deepEqual(await end(id), [here, [id, 'red']]);
+        assert.equal((await told)[0], there);
+        closeAll(socket);
+      });
+    }
+  }
+
+  test('the process ends', async () => {
+    const other = await Gateway.start([], { binary: 'confab-cast' });
+    const [first, second] = await Promise.all([connect(`${other.url}/reasons`), connect(`${other.url}/reasons`)]);
+    const told = Promise.all([heard(first, 'disconnect', 15000), heard(second, 'disconnect', 15000)]);
+    await other.stop();
+    for (const [reason] of await told) assert.equal(reason, 'transport close');
+    const gone = [...first.log, ...second.log].filter(([event]) => event === 'gone');
+    for (const [, , reason] of gone) assert.equal(reason, 'server shutting down');
+    assert.equal(gone.length, 1); // the second could still tell of the first
+    closeAll(first, second);
+  });
+
+  test('to the others in a room', async () => {
+    const [one] = await members(transports.websocket);
+    const [two] = await members(transports.websocket);
+    const told = Promise.all([heard(one, 'more'), heard(two, 'news')]);
+    assert.equal(await ask(one, 'to others', 'red', 'news', bytes), 'ok');
+    assert.equal(await ask(two, 'to others', 'red', 'more', { deep: [bytes] }), 'ok');
+    assert.deepEqual(await told, [[{ deep: [bytes] }], [bytes]]);
+    assert.ok(!one.log.some(([event]) => event === 'news') && !two.log.some(([event]) => event === 'more'));
+    assert.deepEqual(watcher.log.filter(([event]) => event !== 'gone'), []);
+    closeAll(one, two);
+  });
+});
+
 test('namespaces are made when somebody comes, here and at the other gateway', async () => {
   const options = {
     redis, gateways: 2, binary: 'confab-cast', args: ['--redis-prefix', 'dyn'],

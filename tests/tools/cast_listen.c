@@ -164,8 +164,62 @@ static void make_on_demand(struct confab_server *server)
     confab_on(parent, "to all", on_to_all, parent);
 }
 
+/* ---- /reasons ---- */
+
+static void on_leaving(struct confab_socket *socket, const char *reason, void *user)
+{
+    (void)reason;
+    (void)user;
+    confab_set_data(socket, confab_set(confab_object(), "rooms", confab_rooms(socket)));
+}
+
+static void on_gone(struct confab_socket *socket, const char *reason, void *user)
+{
+    const struct confab_value *rooms = confab_get(confab_data(socket), "rooms");
+    confab_emit_all(user, "gone",
+                    confab_list(confab_string(confab_socket_id(socket)), confab_string(reason),
+                                confab_value_hold(rooms), NULL));
+}
+
+static void on_join(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    const char *room = confab_as_string(confab_event_arg(event, 0), NULL);
+    int status = room != NULL ? confab_join(socket, room, NULL, NULL) : (int)CONFAB_EINVAL;
+    confab_ack(event, confab_list(confab_string(confab_errname(status)), NULL));
+}
+
+static void on_end(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    confab_disconnect(socket, confab_as_bool(confab_event_arg(event, 0), false));
+}
+
+static void on_to_others(struct confab_socket *socket, struct confab_event *event, void *user)
+{
+    (void)user;
+    const char *room = confab_as_string(confab_event_arg(event, 0), NULL);
+    const char *name = confab_as_string(confab_event_arg(event, 1), NULL);
+    int status = CONFAB_EINVAL;
+    if (room != NULL && name != NULL)
+        status = confab_emit_room_others(
+            socket, room, name, confab_list(confab_value_hold(confab_event_arg(event, 2)), NULL));
+    confab_ack(event, confab_list(confab_string(confab_errname(status)), NULL));
+}
+
+static void tell_reasons(struct confab_server *server)
+{
+    struct confab_namespace *nsp = confab_of(server, "/reasons");
+    confab_on(nsp, "join", on_join, NULL);
+    confab_on(nsp, "end", on_end, NULL);
+    confab_on(nsp, "to others", on_to_others, NULL);
+    confab_on_disconnecting(nsp, on_leaving, NULL);
+    confab_on_disconnect(nsp, on_gone, nsp);
+}
+
 void cast_listen(struct confab_server *server)
 {
     listen_on_sockets(server);
     make_on_demand(server);
+    tell_reasons(server);
 }

@@ -9,6 +9,9 @@
  *   /dyn-*    made when somebody comes; but /dyn-closed is refused by middleware, later. `members`
  * is answered with the number of sockets in this one and in all of them; `to all` emits its
  *             arguments to all of them.
+ *   /reasons  how sockets end: everybody there is told `gone` [id, reason, rooms it was in], with
+ * the rooms as they were right before. `join` room; `end` close ends the socket; `to others` room,
+ * event, args… emits to the other members of a room.
  */
 #ifndef CONFAB_TESTS_TOOLS_CAST_LISTEN_H
 #define CONFAB_TESTS_TOOLS_CAST_LISTEN_H

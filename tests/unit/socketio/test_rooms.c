@@ -94,6 +94,10 @@ static void test_audiences(void **state)
     reached(party, "", "");
     confab_emit_others(socket_of(party, 1), "m", confab_array());
     reached(party, "42[\"m\"]", "ac");
+    confab_emit_room_others(socket_of(party, 1), "room1", "m", confab_array());
+    reached(party, "42[\"m\"]", "a");
+    confab_emit_room_others(socket_of(party, 2), "room1", "m", confab_array());
+    reached(party, "42[\"m\"]", "ab");
     struct confab_audience audience = {.rooms = both, .room_count = 3};
     confab_broadcast(party->nsp, &audience, "m", confab_array());
     reached(party, "42[\"m\"]", "ab");
