@@ -167,7 +167,8 @@ struct confab_token confab_defer(struct confab_event *event, int64_t deadline_ms
 
 struct confab_token confab_defer_ack(struct confab_event *event, int64_t deadline_ms)
 {
-    bool too_many = event->socket->acks_deferred >= ACKS_DEFERRED_MAX;
+    bool too_many = event->socket->acks_deferred >= ACKS_DEFERRED_MAX ||
+                    sio_token_is_one_too_many(event->socket->nsp->server);
     return defer(event, too_many ? SIO_TOKEN_EVENT : SIO_TOKEN_ACK, deadline_ms);
 }
 

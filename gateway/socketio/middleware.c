@@ -18,6 +18,10 @@ void sio_middleware_run(struct confab_socket *socket)
             sio_socket_admit(socket);
             return;
         }
+        if (sio_token_is_one_too_many(nsp->server)) {
+            sio_socket_refuse(socket, SIO_TOO_MANY_PENDING, NULL);
+            return;
+        }
         struct sio_middleware next = nsp->middleware[socket->middleware_next++];
         struct sio_token *token =
             sio_token_new(nsp->server, SIO_TOKEN_MIDDLEWARE, SIO_DECISION_DEADLINE_MS);
@@ -35,6 +39,10 @@ void server_admit(struct confab_server *server, struct eio_handshake *handshake,
     sio_now_ms(server);
     if (server->filter == NULL) {
         done(user, true, NULL);
+        return;
+    }
+    if (sio_token_is_one_too_many(server)) {
+        done(user, false, SIO_TOO_MANY_PENDING);
         return;
     }
     struct sio_token *token = sio_token_new(server, SIO_TOKEN_FILTER, SIO_DECISION_DEADLINE_MS);

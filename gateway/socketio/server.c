@@ -28,6 +28,10 @@ static struct server_config with_defaults(const struct server_config *given)
         config.max_namespaces = 64;
     if (config.max_acks == 0)
         config.max_acks = 1000;
+    if (config.max_rooms == 0)
+        config.max_rooms = 1000;
+    if (config.max_pending == 0)
+        config.max_pending = 100000;
     if (config.recovery_bytes == 0)
         config.recovery_bytes = (size_t)16 << 20;
     if (config.max_replay_bytes == 0)
@@ -86,6 +90,7 @@ void server_attach(struct confab_server *server, struct eio_engine *engine, stru
     assert(server->broker == NULL && !server->stopped);
     server->engine = engine;
     server->broker = broker;
+    broker_set_rooms_per_member(broker, server->config.max_rooms);
 }
 
 static void reap(struct confab_server *server)

@@ -441,6 +441,10 @@ struct sio_token {
     struct eio_handshake *handshake; /* held */
 };
 
+/* So many decisions are owed that none may be added but those of sockets that are in, of which each
+ * has one at a time; counted when it is so. */
+bool sio_token_is_one_too_many(struct confab_server *server);
+#define SIO_TOO_MANY_PENDING "Too many pending decisions"
 struct sio_token *sio_token_new(struct confab_server *server, enum sio_token_kind kind,
                                 int64_t deadline_ms);
 /* NULL: spent, or never given. */

@@ -27,6 +27,14 @@ static void on_deadline(struct confab_server *server, struct sio_timer *timer)
     expire(server, container_of(timer, struct sio_token, timer));
 }
 
+bool sio_token_is_one_too_many(struct confab_server *server)
+{
+    if (server->counters.tokens_now < server->config.max_pending)
+        return false;
+    sio_limit(server, SERVER_LIMIT_PENDING);
+    return true;
+}
+
 struct sio_token *sio_token_new(struct confab_server *server, enum sio_token_kind kind,
                                 int64_t deadline_ms)
 {

@@ -46,6 +46,9 @@ struct server_config {
     unsigned max_namespaces;    /* joined by one client at a time (64) */
     unsigned max_acks;          /* acknowledgements one socket owes (1000) */
     bool msgpack;               /* packets in socket.io-msgpack-parser's form (Socket.IO's text) */
+    unsigned max_rooms;         /* of one socket, its own included (1000) */
+    size_t max_pending; /* decisions owed to all clients: beyond, requests and CONNECTs that need
+                           one are refused, and confab_defer_ack() makes its socket wait (100000) */
 
     /* Connection state recovery; not with a broker of several nodes. */
     int64_t recovery_ms;        /* how long a lost socket can come back (never) */
@@ -136,6 +139,7 @@ void server_set_post(struct confab_server *server, server_post_fn *post, void *u
     X(SERVER_LIMIT_ACKS, "sio_acks")                    \
     X(SERVER_LIMIT_ENCODED, "sio_encoded_bytes")        \
     X(SERVER_LIMIT_ROOMS, "sio_rooms")                  \
+    X(SERVER_LIMIT_PENDING, "sio_pending")              \
     X(SERVER_LIMIT_INCOMPLETE, "sio_incomplete_packet") \
     X(SERVER_LIMIT_ASKINGS, "sio_askings")              \
     X(SERVER_LIMIT_ANSWERS, "sio_answers_bytes")        \

@@ -296,13 +296,54 @@ static void test_filter(void **state)
     harness_told(&app->h, "The server did not decide in time");
 }
 
+/* So many decisions are owed that no further one is begun; a socket that is in is served on. */
+static void test_too_many_pending(void **state)
+{
+    (void)state;
+    struct app app = {.count = 0};
+    struct harness_config config = {.server = {.max_pending = 2, .max_rooms = 2}};
+    harness_init(&app.h, &config);
+    confab_use(confab_of(app.h.server, "/adm"), by_auth, &app);
+    confab_of(app.h.server, "/");
+    struct peer *waits[2] = {peer_open(&app.h), peer_open(&app.h)};
+    struct peer *free_one = peer_connect(&app.h, "/");
+    struct peer *refused = peer_open(&app.h);
+    for (int i = 0; i < 2; i++)
+        peer_send(waits[i], "40/adm,");
+    assert_int_equal(server_counters(app.h.server)->limits[SERVER_LIMIT_PENDING], 0);
+    peer_send(refused, "40/adm,{\"token\":\"ok\"}");
+    peer_expect(refused, "44/adm,{\"message\":\"Too many pending decisions\"}");
+    confab_filter(app.h.server, filter, &app);
+    ask(&app, "w=yes");
+    harness_told(&app.h, "auth auth Too many pending decisions");
+    assert_int_equal(server_counters(app.h.server)->limits[SERVER_LIMIT_PENDING], 2);
+    struct confab_socket *socket = peer_socket(free_one, "/");
+    assert_int_equal(confab_join(socket, "second", NULL, NULL), CONFAB_OK);
+    assert_int_equal(confab_join(socket, "third", NULL, NULL), CONFAB_ELIMIT);
+    assert_int_equal(server_counters(app.h.server)->limits[SERVER_LIMIT_ROOMS], 1);
+    assert_int_equal(confab_allow(app.h.server, app.tokens[0]), CONFAB_OK);
+    harness_turn(&app.h);
+    peer_expect(waits[0], "40/adm,{\"sid\":\"*\"}");
+    peer_send(refused, "40/adm,{\"token\":\"ok\"}");
+    peer_expect(refused, "40/adm,{\"sid\":\"*\"}");
+    buf_reset(&app.h.told);
+    harness_fini(&app.h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_allowed),          TEST(test_refused),    TEST(test_later),
-        TEST(test_refused_later),    TEST(test_never),      TEST(test_gone_before),
-        TEST(test_connecting_twice), TEST(test_thrown_out), TEST(test_disconnect_on_connect),
+        TEST(test_allowed),
+        TEST(test_refused),
+        TEST(test_later),
+        TEST(test_refused_later),
+        TEST(test_never),
+        TEST(test_gone_before),
+        TEST(test_connecting_twice),
+        TEST(test_thrown_out),
+        TEST(test_disconnect_on_connect),
         TEST(test_filter),
+        cmocka_unit_test(test_too_many_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
