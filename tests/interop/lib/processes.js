@@ -117,7 +117,7 @@ export class Gateway {
   }
 
   async metrics() {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const text = await (await fetch(`${this.admin ?? this.url}/metrics`)).text();
     const values = new Map();
     for (const line of text.split('\n')) {
       const match = /^([a-z_]+(?:\{[^}]*\})?) (\S+)$/.exec(line);
