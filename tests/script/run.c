@@ -87,6 +87,7 @@ static const char *const fields[] = {
     "max_encoded_bytes",
     "max_namespaces",
     "max_acks",
+    "msgpack",
 };
 
 static void check_settings(const struct script *script)
@@ -113,6 +114,7 @@ void script_begin(struct script *script)
     server->max_auth_bytes = (size_t)setting(script, "max_auth_bytes", 0);
     server->max_encoded_bytes = (size_t)setting(script, "max_encoded_bytes", 0);
     server->max_namespaces = (unsigned)setting(script, "max_namespaces", 0);
+    server->msgpack = setting(script, "msgpack", 0) != 0;
     server->max_acks = (unsigned)setting(script, "max_acks", 0);
     script->config.tune = tune;
     script->config.tune_user = script;
