@@ -17,6 +17,7 @@ struct frame {
     unsigned references;
     uint8_t kind;
     uint8_t header_bytes;
+    bool is_plain;
     size_t payload_bytes;
     char *polling; /* owned; NULL until a polling client wants the binary */
     size_t polling_bytes;
@@ -49,6 +50,7 @@ struct frame *frame_new(enum frame_kind kind, size_t length_bytes)
     frame->kind = (uint8_t)kind;
     frame->header_bytes = (uint8_t)header_bytes;
     frame->payload_bytes = length_bytes;
+    frame->is_plain = false;
     frame->polling = NULL;
     frame->polling_bytes = 0;
     put_header(frame);
@@ -81,6 +83,11 @@ struct frame *frame_binary(const void *bytes, size_t length_bytes)
     if (length_bytes > 0)
         memcpy(frame_fill(frame), bytes, length_bytes);
     return frame;
+}
+
+bool frame_is_plain(const struct frame *frame)
+{
+    return frame->is_plain;
 }
 
 struct frame *frame_hold(struct frame *frame)
@@ -142,6 +149,13 @@ struct frame_set *frame_set_new(struct frame *const *frames, unsigned count)
     if (count > 0)
         memcpy(set->frames, frames, count * sizeof set->frames[0]);
     return set;
+}
+
+void frame_set_keep_plain(struct frame_set *set)
+{
+    assert(set->references == 1);
+    for (unsigned i = 0; i < set->count; i++)
+        set->frames[i]->is_plain = true;
 }
 
 struct frame_set *frame_set_hold(struct frame_set *set)

@@ -10,6 +10,7 @@
 #ifndef CONFAB_COMMON_FRAME_H
 #define CONFAB_COMMON_FRAME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ char *frame_fill(struct frame *frame);
 /* Copies: `prefix` (may be NULL) followed by the bytes. */
 struct frame *frame_text(const char *prefix, const char *text, size_t length_bytes);
 struct frame *frame_binary(const void *bytes, size_t length_bytes);
+
+/* True when its maker said so with frame_set_keep_plain(): transports do not compress it. */
+bool frame_is_plain(const struct frame *frame);
 
 struct frame *frame_hold(struct frame *frame);
 void frame_release(struct frame *frame);
@@ -60,6 +64,8 @@ struct frame_set {
 
 /* Takes the references to the frames, copies the array. */
 struct frame_set *frame_set_new(struct frame *const *frames, unsigned count);
+/* Not worth compressing. Before anybody else sees the set. */
+void frame_set_keep_plain(struct frame_set *set);
 struct frame_set *frame_set_hold(struct frame_set *set);
 void frame_set_release(struct frame_set *set);
 

@@ -86,6 +86,7 @@ static enum frame_kind take_queue(struct eio_session *session, struct eio_get *g
 
     while ((frame = eio_session_pull(session)) != NULL) {
         eio_session_body_add(session, body, kind, frame, first);
+        get->is_plain = (first || get->is_plain) && frame_is_plain(frame);
         eio_count_out(session->engine, frame);
         frame_release(frame);
         first = false;
@@ -110,6 +111,7 @@ bool eio_get_take(struct eio_get *get, struct eio_answer *answer, struct buf *bo
     enum eio_get_state state = (enum eio_get_state)get->state;
     enum frame_kind kind = FRAME_TEXT;
 
+    get->is_plain = false;
     switch (state) {
     case EIO_GET_IDLE:
         return false;

@@ -310,6 +310,7 @@ struct eio_get {
     struct eio_carrier carrier;
     uint8_t state;
     uint8_t revision;
+    bool is_plain;  /* once taken: nothing in the body is worth compressing */
     uint32_t jsonp; /* the script's number and one; 0: no script */
 };
 struct eio_post {

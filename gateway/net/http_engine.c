@@ -326,6 +326,8 @@ void http_engine_look(struct http *http)
         buf_reset(&net->payload);
         if (eio_get_take(&http->get, &answer, &net->payload)) {
             http->kind = HTTP_OTHER;
+            if (http->get.is_plain)
+                http->coding = CODING_NONE;
             http_engine_answer(http, &answer, &net->payload);
         }
         break;

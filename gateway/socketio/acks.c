@@ -115,7 +115,7 @@ void confab_emit_with_ack(struct confab_socket *socket, const char *event,
         answer_late(server, ack, CONFAB_ELIMIT);
     } else {
         ack->id = sio_ack_id(socket->nsp);
-        if (!sio_emit(socket, event, args, &ack->id, false)) {
+        if (!sio_emit(socket, event, args, &ack->id, 0)) {
             detach(server, socket, ack);
             answer_late(server, ack, CONFAB_ELIMIT);
         }

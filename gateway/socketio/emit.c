@@ -28,45 +28,48 @@ static bool send_event(struct confab_socket *socket, struct frame_set *frames, b
 }
 
 bool sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
-              const double *ack_id, bool volatile_)
+              const double *ack_id, unsigned flags)
 {
+    bool volatile_ = (flags & CONFAB_VOLATILE) != 0;
     if (socket->session != NULL && ack_id == NULL && !volatile_)
-        return sio_outgoing(socket, event, args) && sio_recovery_emit(socket, event, args);
+        return sio_outgoing(socket, event, args) && sio_recovery_emit(socket, event, args, flags);
     struct sio_packet packet = sio_packet_for(socket->nsp, SIO_EVENT, args);
     packet.has_id = ack_id != NULL;
     packet.id = ack_id != NULL ? *ack_id : 0;
     struct frame_set *frames = sio_frames(socket->nsp->server, &packet, event);
     if (frames == NULL)
         return false;
+    if ((flags & CONFAB_COMPRESS_OFF) != 0)
+        frame_set_keep_plain(frames);
     bool sent = sio_outgoing(socket, event, args) && send_event(socket, frames, volatile_);
     frame_set_release(frames);
     return sent;
 }
 
 static bool emit_one(struct confab_socket *socket, const char *event, struct confab_value *args,
-                     bool volatile_)
+                     unsigned flags)
 {
     bool sent = sio_socket_is_open(socket) && !sio_event_is_reserved(event, strlen(event)) &&
-                sio_emit(socket, event, args, NULL, volatile_);
+                sio_emit(socket, event, args, NULL, flags);
     confab_value_release(args);
     return sent;
 }
 
 bool confab_emit(struct confab_socket *socket, const char *event, struct confab_value *args)
 {
-    return emit_one(socket, event, args, false);
+    return emit_one(socket, event, args, 0);
 }
 
 bool confab_emit_volatile(struct confab_socket *socket, const char *event,
                           struct confab_value *args)
 {
-    return emit_one(socket, event, args, true);
+    return emit_one(socket, event, args, CONFAB_VOLATILE);
 }
 
 bool confab_emit_flags(struct confab_socket *socket, const char *event, struct confab_value *args,
                        unsigned flags)
 {
-    return emit_one(socket, event, args, (flags & CONFAB_VOLATILE) != 0);
+    return emit_one(socket, event, args, flags);
 }
 
 /* With connection state recovery each receiver gets an offset of its own, and there may be who
@@ -112,7 +115,7 @@ bool confab_emit_packet(struct confab_socket *socket, struct confab_packet *pack
         !sio_outgoing(socket, packet->event, packet->args))
         return false;
     if (socket->session != NULL)
-        return sio_recovery_emit(socket, packet->event, packet->args);
+        return sio_recovery_emit(socket, packet->event, packet->args, 0);
     return send_event(socket, packet->frames, false);
 }
 
@@ -126,6 +129,8 @@ struct frame_set *sio_message_frames(struct confab_server *server, struct messag
                                     .nsp_bytes = message->nsp.length,
                                     .data = message->args};
         struct frame_set *frames = sio_frames(server, &packet, NULL);
+        if (frames != NULL && (message->flags & MESSAGE_COMPRESS_OFF) != 0)
+            frame_set_keep_plain(frames);
         if (frames != NULL)
             message_set_wire(message, frames);
     }

@@ -174,7 +174,7 @@ void sio_recovery_left(struct confab_socket *socket, const struct text *room)
 
 /* The arguments behind `event` (NULL: it is among them) and in front of the next offset. */
 static struct frame_set *frames_with_offset(struct confab_namespace *nsp, const char *event,
-                                            const struct confab_value *args)
+                                            const struct confab_value *args, bool plain)
 {
     char offset[RECOVERY_OFFSET_BYTES];
     struct confab_value *all = confab_array();
@@ -185,6 +185,8 @@ static struct frame_set *frames_with_offset(struct confab_namespace *nsp, const 
     struct sio_packet packet = sio_packet_for(nsp, SIO_EVENT, all);
     struct frame_set *frames = sio_frames(nsp->server, &packet, event);
     confab_value_release(all);
+    if (plain && frames != NULL)
+        frame_set_keep_plain(frames);
     return frames;
 }
 
@@ -194,7 +196,8 @@ void sio_recovery_delivering(struct confab_namespace *nsp, struct message *messa
     if (nsp->recovery->alive == 0 || message->wire != NULL ||
         (message->flags & MESSAGE_VOLATILE) != 0)
         return;
-    struct frame_set *frames = frames_with_offset(nsp, NULL, message->args);
+    struct frame_set *frames =
+        frames_with_offset(nsp, NULL, message->args, (message->flags & MESSAGE_COMPRESS_OFF) != 0);
     if (frames == NULL)
         return;
     message_set_wire(message, frames);
@@ -202,10 +205,11 @@ void sio_recovery_delivering(struct confab_namespace *nsp, struct message *messa
 }
 
 bool sio_recovery_emit(struct confab_socket *socket, const char *event,
-                       const struct confab_value *args)
+                       const struct confab_value *args, unsigned flags)
 {
     struct confab_namespace *nsp = socket->nsp;
-    struct frame_set *frames = frames_with_offset(nsp, event, args);
+    struct frame_set *frames =
+        frames_with_offset(nsp, event, args, (flags & CONFAB_COMPRESS_OFF) != 0);
     if (frames == NULL)
         return false;
     ops_of(nsp)->append(nsp->recovery, frames, NULL, socket->session->number,

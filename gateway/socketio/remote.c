@@ -46,6 +46,8 @@ static struct frame_set *asking_frames(struct confab_server *server, struct conf
     server->asking.reply = reply.id;
     server->asking.id = packet.id;
     server->asking.frames = sio_frames(server, &packet, NULL);
+    if (server->asking.frames != NULL && (message->flags & MESSAGE_COMPRESS_OFF) != 0)
+        frame_set_keep_plain(server->asking.frames);
     return server->asking.frames;
 }
 

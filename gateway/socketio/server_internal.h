@@ -490,9 +490,10 @@ double sio_ack_id(struct confab_namespace *nsp);
 
 /* ---- emit.c ---- */
 
-/* To one open socket; `ack_id` NULL: no acknowledgement is asked for. False: not queued. */
+/* To one open socket; `ack_id` NULL: no acknowledgement is asked for. `flags`: CONFAB_VOLATILE,
+ * CONFAB_COMPRESS_OFF. False: not queued. */
 bool sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
-              const double *ack_id, bool volatile_);
+              const double *ack_id, unsigned flags);
 
 /* The frames of a message, made at the first call; NULL: it is too large. Borrowed. */
 struct frame_set *sio_message_frames(struct confab_server *server, struct message *message);
@@ -562,7 +563,7 @@ bool sio_recovery_is_for(const char *reason);
 /* As sio_emit(), for what is neither volatile nor asks for an acknowledgement. The name stands in
  * front of the items of `args`. */
 bool sio_recovery_emit(struct confab_socket *socket, const char *event,
-                       const struct confab_value *args);
+                       const struct confab_value *args, unsigned flags);
 /* For the broker's events. */
 void sio_recovery_delivering(struct confab_namespace *nsp, struct message *message);
 void sio_recovery_joined(struct confab_socket *socket, const struct text *room);

@@ -140,6 +140,46 @@ static void test_body_limit(void **state)
     world_told(world, "close:overflow");
 }
 
+static void send_set(struct eio_session *session, const char *text, bool plain)
+{
+    struct frame *frame = frame_text("4", text, strlen(text));
+    struct frame_set *set = frame_set_new(&frame, 1);
+
+    if (plain)
+        frame_set_keep_plain(set);
+    eio_session_send(session, set->frames[0], false);
+    frame_set_release(set);
+}
+
+/* A body may be compressed as soon as one packet in it is worth it. */
+static void test_plain_packets(void **state)
+{
+    static const struct {
+        bool first, second, body;
+    } cases[] = {
+        {true, true, true}, {true, false, false}, {false, true, false}, {false, false, false}};
+    struct world *world = *state;
+    struct eio_session *session = world_polling(world);
+
+    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+        struct eio_answer answer;
+        struct fake_get get;
+        struct buf body;
+
+        world_get(world, session, &get);
+        send_set(session, "a", cases[i].first);
+        send_set(session, "b", cases[i].second);
+        buf_init(&body, 100);
+        assert_true(eio_get_take(&get.get, &answer, &body));
+        assert_string_equal(buf_text(&body), "4a\x1e"
+                                             "4b");
+        assert_int_equal(get.get.is_plain, cases[i].body);
+        buf_fini(&body);
+    }
+    world_told(world, "open");
+    end(world, session);
+}
+
 /* ---- POST ---- */
 
 static const struct {
@@ -388,6 +428,7 @@ int main(void)
         WORLD_TEST(test_lost_after_its_answer),
         WORLD_TEST(test_lost_handshake),
         WORLD_TEST(test_body_limit),
+        WORLD_TEST(test_plain_packets),
         WORLD_TEST(test_posts),
         WORLD_TEST(test_posts_cut),
         WORLD_TEST(test_overlapping_posts),

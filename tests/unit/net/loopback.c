@@ -48,6 +48,19 @@ static void flood(struct eio_session *session)
     frame_release(frame);
 }
 
+static void send_plain(struct eio_session *session)
+{
+    struct frame *frame = frame_new(FRAME_TEXT, 3000);
+    struct frame_set *set;
+
+    memset(frame_fill(frame), 'p', 3000);
+    frame_fill(frame)[0] = '4';
+    set = frame_set_new(&frame, 1);
+    frame_set_keep_plain(set);
+    eio_session_send_set(session, set, false);
+    frame_set_release(set);
+}
+
 static bool is(const char *bytes, size_t length, const char *word)
 {
     return length == strlen(word) && memcmp(bytes, word, length) == 0;
@@ -65,6 +78,8 @@ static void on_message(void *user, struct eio_session *session, enum frame_kind 
         eio_session_pause(session, true, net_now_ms(loopback->net));
     } else if (is(bytes, length_bytes, "flood")) {
         flood(session);
+    } else if (is(bytes, length_bytes, "plain")) {
+        send_plain(session);
     } else {
         frame = kind == FRAME_TEXT ? frame_text("4", bytes, length_bytes)
                                    : frame_binary(bytes, length_bytes);

@@ -4,7 +4,7 @@
  * Everything runs in one thread: whoever waits for something from the other side turns the loop
  * meanwhile, until it is there or a deadline far above any expected time has passed, which fails
  * the test. The application sends every message back; the text "close" makes it close the session,
- * "hold" pauses it, "flood" sends more than a socket takes.
+ * "hold" pauses it, "flood" sends more than a socket takes, "plain" what is not to be compressed.
  */
 #ifndef CONFAB_TESTS_UNIT_NET_LOOPBACK_H
 #define CONFAB_TESTS_UNIT_NET_LOOPBACK_H
