@@ -20,7 +20,10 @@ struct frame {
     bool is_plain;
     size_t payload_bytes;
     char *polling; /* owned; NULL until a polling client wants the binary */
-    size_t polling_bytes;
+    union {
+        size_t polling_bytes; /* of bytes, once there is that form */
+        size_t json_at;       /* of text */
+    };
     uint8_t data[]; /* header, payload, a NUL */
 };
 
@@ -52,7 +55,7 @@ struct frame *frame_new(enum frame_kind kind, size_t length_bytes)
     frame->payload_bytes = length_bytes;
     frame->is_plain = false;
     frame->polling = NULL;
-    frame->polling_bytes = 0;
+    frame->json_at = length_bytes;
     put_header(frame);
     frame->data[header_bytes + length_bytes] = '\0';
     live_inc(LIVE_FRAME);
@@ -88,6 +91,17 @@ struct frame *frame_binary(const void *bytes, size_t length_bytes)
 bool frame_is_plain(const struct frame *frame)
 {
     return frame->is_plain;
+}
+
+void frame_set_json(struct frame *frame, size_t at)
+{
+    assert(frame->kind == FRAME_TEXT && frame->references == 1 && at <= frame->payload_bytes);
+    frame->json_at = at;
+}
+
+size_t frame_json_at(const struct frame *frame)
+{
+    return frame->kind == FRAME_TEXT ? frame->json_at : frame->payload_bytes;
 }
 
 struct frame *frame_hold(struct frame *frame)

@@ -33,6 +33,11 @@ struct frame *frame_binary(const void *bytes, size_t length_bytes);
 /* True when its maker said so with frame_set_keep_plain(): transports do not compress it. */
 bool frame_is_plain(const struct frame *frame);
 
+/* The text is JSON from that byte on, its maker says (before anybody else sees it): who sends it
+ * may escape characters there. frame_json_at() is the payload's length when nobody said so. */
+void frame_set_json(struct frame *frame, size_t at);
+size_t frame_json_at(const struct frame *frame);
+
 struct frame *frame_hold(struct frame *frame);
 void frame_release(struct frame *frame);
 

@@ -61,6 +61,7 @@ struct eio_session {
     bool awaits_pong : 1; /* a ping is out (then `beat` belongs to the pongs) */
     bool in_table : 1;
     bool close_untold : 1; /* on_close still has to be given */
+    uint8_t encoding;      /* enum eio3_encoding, of text payloads from the client */
 
     struct eio_engine *engine;     /* borrowed */
     struct htable_entry by_sid;    /* while in_table */
@@ -218,7 +219,7 @@ void eio_ws_drop_probe(struct eio_session *session);
 /* As eio_packet_decode(), eio_payload_next(). `kind`: of the WebSocket message, of the body. */
 int eio_session_decode(const struct eio_session *session, enum frame_kind kind, const char *bytes,
                        size_t length_bytes, struct buf *scratch, struct eio_packet *packet);
-int eio_session_payload_next(const struct eio_session *session, struct eio_payload *payload,
+int eio_session_payload_next(struct eio_session *session, struct eio_payload *payload,
                              enum frame_kind kind, struct buf *scratch, struct eio_packet *packet);
 /* What a WebSocket carries for a frame. Takes the reference, gives one. */
 struct frame *eio_session_websocket_frame(const struct eio_session *session, struct frame *frame);

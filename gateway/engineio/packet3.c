@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/utf8.h"
+#include "gateway/engineio/packet3_text.h"
 #include <confab/err.h>
 
 #define BASE64_MARK 'b'
@@ -174,21 +175,31 @@ int eio3_payload_next(struct eio_payload *payload, enum frame_kind kind, struct 
 
 /* ---- writing one ---- */
 
-int eio3_payload_add_text(struct buf *payload, struct frame *frame)
+static int add_base64(struct buf *payload, struct frame *frame)
 {
     size_t length_bytes;
+    const char *text = base64_of(frame, &length_bytes);
+
+    buf_put_uint(payload, 2 + length_bytes);
+    buf_puts(payload, ":b4");
+    return buf_append(payload, text, length_bytes);
+}
+
+int eio3_payload_add_text(struct buf *payload, struct frame *frame)
+{
+    size_t length_bytes, head_bytes, json_bytes;
     const char *text;
 
-    if (frame_kind(frame) == FRAME_TEXT) {
-        text = frame_payload(frame, &length_bytes);
-        buf_put_uint(payload, utf8_utf16_len(text, length_bytes));
-        buf_put_u8(payload, ':');
-    } else {
-        text = base64_of(frame, &length_bytes);
-        buf_put_uint(payload, 2 + length_bytes);
-        buf_puts(payload, ":b4");
-    }
-    return buf_append(payload, text, length_bytes);
+    if (frame_kind(frame) == FRAME_BINARY)
+        return add_base64(payload, frame);
+    text = frame_payload(frame, &length_bytes);
+    head_bytes = frame_json_at(frame);
+    json_bytes = length_bytes - head_bytes;
+    buf_put_uint(payload, utf8_utf16_len(text, head_bytes) +
+                              eio3_ascii_json_bytes(text + head_bytes, json_bytes));
+    buf_put_u8(payload, ':');
+    buf_append(payload, text, head_bytes);
+    return eio3_put_ascii_json(payload, text + head_bytes, json_bytes);
 }
 
 int eio3_payload_add_binary(struct buf *payload, const struct frame *frame)

@@ -34,7 +34,8 @@ struct frame *eio3_websocket_frame(struct frame *frame, bool base64);
 int eio3_payload_next(struct eio_payload *payload, enum frame_kind kind, struct buf *scratch,
                       struct eio_packet *packet);
 
-/* Appends a frame in the form of a text payload, or of a binary one. Errors: those of the buf. */
+/* Appends a frame in the form of a text payload, where its JSON is written in ASCII
+ * (packet3_text.h), or of a binary one. Errors: those of the buf. */
 int eio3_payload_add_text(struct buf *payload, struct frame *frame);
 int eio3_payload_add_binary(struct buf *payload, const struct frame *frame);
 

@@ -3,6 +3,8 @@
 #include "common/buf.h"
 #include "gateway/engineio/internal.h"
 #include "gateway/engineio/packet3.h"
+#include "gateway/engineio/packet3_text.h"
+#include <confab/err.h>
 
 /* ---- in ---- */
 
@@ -14,11 +16,24 @@ int eio_session_decode(const struct eio_session *session, enum frame_kind kind, 
     return eio_packet_decode(kind, bytes, length_bytes, scratch, packet);
 }
 
-int eio_session_payload_next(const struct eio_session *session, struct eio_payload *payload,
+static int revision_3_next(struct eio_session *session, struct eio_payload *payload,
+                           enum frame_kind kind, struct buf *scratch, struct eio_packet *packet)
+{
+    enum eio3_encoding encoding = (enum eio3_encoding)session->encoding;
+    int got = eio3_payload_next(payload, kind, scratch, packet), err;
+
+    if (got <= 0 || kind == FRAME_BINARY || packet->kind == FRAME_BINARY)
+        return got;
+    err = eio3_read_text(&encoding, &packet->data, &packet->length_bytes, scratch);
+    session->encoding = (uint8_t)encoding;
+    return err == CONFAB_OK ? got : err;
+}
+
+int eio_session_payload_next(struct eio_session *session, struct eio_payload *payload,
                              enum frame_kind kind, struct buf *scratch, struct eio_packet *packet)
 {
     if (session->revision == EIO_REVISION_3)
-        return eio3_payload_next(payload, kind, scratch, packet);
+        return revision_3_next(session, payload, kind, scratch, packet);
     return eio_payload_next(payload, scratch, packet);
 }
 

@@ -82,6 +82,7 @@ static struct frame *text_frame(const struct buf *scratch, size_t json_bytes)
     memcpy(to, scratch->data + json_bytes, head_bytes);
     if (json_bytes > 0)
         memcpy(to + head_bytes, scratch->data, json_bytes);
+    frame_set_json(frame, head_bytes);
     return frame;
 }
 

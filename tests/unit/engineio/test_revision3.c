@@ -178,6 +178,99 @@ static void test_base64_bodies(void **state)
     world_post(world, session, "1:1");
 }
 
+/* ---- text beyond ASCII, from clients that encode it twice and from others ---- */
+
+#define E_ACUTE "\xc3\xa9"
+#define E_TWICE "\xc3\x83\xc2\xa9"
+
+static void send_json(struct eio_session *session, const char *head, const char *json)
+{
+    struct frame *frame = frame_text(head, json, strlen(json));
+
+    frame_set_json(frame, strlen(head));
+    assert_true(eio_session_send(session, frame, false));
+    frame_release(frame);
+}
+
+/* Each session is judged by its own packets, one after the other. */
+static void test_encodings(void **state)
+{
+    struct world *world = *state;
+    struct eio_session *twice = world_polling(world), *once = world_polling(world);
+
+    world_post(world, twice, "2:4a4:4h" E_TWICE "5:4" E_TWICE E_TWICE);
+    world_post(world, once, "2:4a4:4h" E_ACUTE "x3:4" E_TWICE);
+    world_post(world, twice, "6:b4AQID3:4" E_TWICE "2:4" E_ACUTE);
+    world_post(world, twice, "3:4" E_TWICE);
+    world_post(world, once, "1:1");
+    world_post(world, twice, "1:1");
+    world_told(world,
+               "open open text:a text:h" E_ACUTE " text:" E_ACUTE E_ACUTE " text:a text:h" E_ACUTE
+               "x text:" E_TWICE " binary:010203 text:" E_ACUTE " text:" E_ACUTE " text:" E_TWICE
+               " close:transport_close close:transport_close");
+}
+
+/* Nobody encodes twice in binary payloads and on WebSockets. */
+static void test_encodings_elsewhere(void **state)
+{
+    static const char binary[] = "\0\3\xff"
+                                 "4" E_ACUTE "\0\5\xff"
+                                 "4" E_TWICE;
+    struct world *world = *state;
+    struct eio_session *session = world_polling(world);
+    struct eio_answer answer;
+    struct fake_post post = {0};
+    struct fake_ws ws;
+    bool cut;
+
+    world_post(world, session, "3:4" E_TWICE);
+    assert_true(
+        eio_post_open(session, &post.post, "application/octet-stream", &answer, world->now_ms));
+    eio_post_submit(&post.post, binary, sizeof(binary) - 1, world->now_ms);
+    assert_true(eio_post_take(&post.post, &answer, &cut));
+    world_told(world, "open text:" E_ACUTE " text:" E_ACUTE " text:" E_TWICE);
+
+    send_json(session, "42", "[\"" E_ACUTE "\"]");
+    world_upgrade(world, session, &ws);
+    world_ws_sends(world, &ws, "2probe");
+    world_ws_gives(&ws, "3probe");
+    world_ws_sends(world, &ws, "5");
+    world_ws_gives(&ws, "42[\"" E_ACUTE "\"]");
+    world_ws_sends(world, &ws, "4" E_TWICE);
+    eio_ws_lost(&ws.ws, true, world->now_ms);
+    world_told(world, "upgrade text:" E_TWICE " close:transport_close");
+}
+
+/* A frame of many receivers: each has it in its own way. */
+static void test_json_bodies(void **state)
+{
+    static const char binary[] = "\0\1\2\xff"
+                                 "42/" E_ACUTE ",[\"" E_ACUTE "\"]\1\2\xff\4\1";
+    struct world *world = *state;
+    struct eio_session *old = world_polling(world), *today;
+    struct frame *frame = frame_text("42/" E_ACUTE ",", "[\"" E_ACUTE "\"]", 6);
+    struct fake_get get;
+
+    frame_set_json(frame, 6);
+    world->revision = 4;
+    today = world_polling(world);
+    assert_true(eio_session_send(old, frame, false));
+    assert_true(eio_session_send(today, frame, false));
+    frame_release(frame);
+    world_get(world, today, &get);
+    world_get_gives(&get, 200, "42/" E_ACUTE ",[\"" E_ACUTE "\"]");
+    world_post(world, today, "1");
+
+    world->revision = 3;
+    world_send_binary(old, "\1", 1);
+    world_get(world, old, &get);
+    get_gives_bytes(&get, binary, sizeof(binary) - 1);
+    send_json(old, "42", "[\"" E_ACUTE "\"]");
+    world_get(world, old, &get);
+    world_get_gives(&get, 200, "12:42[\"\\u00e9\"]");
+    world_post(world, old, "1:1");
+}
+
 /* What does not parse costs the session, and what stood before it is heard. */
 static void test_broken_payloads(void **state)
 {
@@ -444,14 +537,25 @@ static void test_script_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_revisions_apart), TEST(test_queries),
-        TEST(test_payloads),        TEST(test_binary_bodies),
-        TEST(test_base64_bodies),   TEST(test_broken_payloads),
-        TEST(test_fixed_answers),   TEST(test_polling_pings),
-        TEST(test_websocket_pings), TEST(test_pong),
-        TEST(test_pause),           TEST(test_websocket_bytes),
-        TEST(test_upgrade),         TEST(test_scripts),
-        TEST(test_script_ends),     TEST(test_script_numbers),
+        TEST(test_revisions_apart),
+        TEST(test_queries),
+        TEST(test_payloads),
+        TEST(test_binary_bodies),
+        TEST(test_base64_bodies),
+        TEST(test_encodings),
+        TEST(test_encodings_elsewhere),
+        TEST(test_json_bodies),
+        TEST(test_broken_payloads),
+        TEST(test_fixed_answers),
+        TEST(test_polling_pings),
+        TEST(test_websocket_pings),
+        TEST(test_pong),
+        TEST(test_pause),
+        TEST(test_websocket_bytes),
+        TEST(test_upgrade),
+        TEST(test_scripts),
+        TEST(test_script_ends),
+        TEST(test_script_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
