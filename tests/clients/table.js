@@ -8,7 +8,7 @@ export const CLIENTS = [
   { ...JS, version: '4.0.2', package: 'socket.io-client-4.0', revision: 4 },
   { ...JS, version: '3.1.3', package: 'socket.io-client-3.1', revision: 4 },
   { ...JS, version: '2.5.0', package: 'socket.io-client-2.5', revision: 3 },
-  { ...JS, version: '1.7.4', package: 'socket.io-client-1.7', revision: 3, transports: ['polling', 'websocket'] },
+  { ...JS, version: '1.7.4', package: 'socket.io-client-1.7', revision: 3 },
   { name: 'python-socketio', version: '5.18.1', language: 'python', title: 'Python', revision: 4, transports: WAYS, engine: '4.15.1' },
   { name: 'python-socketio', version: '4.6.1', language: 'python', title: 'Python', revision: 3, transports: WAYS, engine: '3.14.2' },
   { name: 'io.socket:socket.io-client', version: '2.1.2', language: 'java', title: 'Java', revision: 4, transports: WAYS },
