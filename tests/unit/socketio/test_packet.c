@@ -208,6 +208,7 @@ static void test_writing(void **state)
         {SIO_EVENT, "/", NULL, -1, "[\"x\",1]", "42[\"x\",1]"},
         {SIO_ACK, "/", NULL, 0, "[]", "430[]"},
         {SIO_ACK, "/", NULL, 1e20, "[]", "43100000000000000000000[]"},
+        {SIO_EVENT, "/\xc3\xa9\"", "\xc3\xa9", 1, "[]", "42/\xc3\xa9\",1[\"\xc3\xa9\"]"},
         {SIO_DISCONNECT, "/chat", NULL, -1, NULL, "41/chat,"},
         {SIO_CONNECT, "/", NULL, -1, "{\"sid\":\"x\"}", "40{\"sid\":\"x\"}"},
     };
@@ -230,6 +231,7 @@ static void test_writing(void **state)
         const char *text = frame_payload(set->frames[0], &length);
         assert_int_equal(length, strlen(row->text));
         assert_memory_equal(text, row->text, length);
+        assert_int_equal(frame_json_at(set->frames[0]), strcspn(row->text, "[{"));
         frame_set_release(set);
         confab_value_release(packet.data);
     }
@@ -252,6 +254,7 @@ static void test_writing_attachments(void **state)
     const char *text = frame_payload(set->frames[0], &length);
     static const char start[] = "4520-/a,5[\"bin\",{\"_placeholder\":true,\"num\":0},";
     assert_memory_equal(text, start, sizeof(start) - 1);
+    assert_int_equal(frame_json_at(set->frames[0]), strcspn(start, "["));
     assert_int_equal(frame_kind(set->frames[20]), FRAME_BINARY);
     frame_set_release(set);
     confab_value_release(args);

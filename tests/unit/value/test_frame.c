@@ -48,6 +48,21 @@ static void test_binary(void **state)
     frame_release(frame);
 }
 
+static void test_json(void **state)
+{
+    (void)state;
+    struct frame *frame = frame_text("42", "[]", 2);
+    assert_int_equal(frame_json_at(frame), 4);
+    frame_set_json(frame, 2);
+    assert_int_equal(frame_json_at(frame), 2);
+    frame_release(frame);
+    frame = frame_binary("123", 3);
+    size_t length;
+    frame_polling(frame, &length);
+    assert_int_equal(frame_json_at(frame), 3);
+    frame_release(frame);
+}
+
 static void test_header_sizes(void **state)
 {
     (void)state;
@@ -91,9 +106,8 @@ static void test_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_binary),
-        cmocka_unit_test(test_header_sizes),
+        cmocka_unit_test(test_text), cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_json), cmocka_unit_test(test_header_sizes),
         cmocka_unit_test(test_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
