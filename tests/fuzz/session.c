@@ -86,6 +86,10 @@ static void send_text(struct peer *peer, const uint8_t *bytes, size_t length)
 
 static struct peer *newcomer(struct play *play, size_t how)
 {
+    bool is_old = how >= 192;
+    play->h.query = is_old ? "&EIO=3" : "";
+    if (is_old)
+        return peer_open(&play->h);
     if (how % 3 == 0)
         return peer_open_polling(&play->h);
     return how % 3 == 1 ? peer_open(&play->h) : peer_connect(&play->h, "/");

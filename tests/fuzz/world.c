@@ -186,11 +186,15 @@ static void drains(struct play *play, uint8_t much)
 static void newcomer(struct play *play, struct client **place, uint8_t much)
 {
     static const char *const extras[] = {"", "&b64=1", "&x=%41+%zz"};
+    const char *extra = extras[much / 4 % 3];
     char name[24];
     snprintf(name, sizeof(name), "c%u", play->opened++);
     *place = client_new(&play->world, name, (much & 2) != 0);
-    if (client_opens(*place, (much & 1) != 0 ? EIO_WEBSOCKET : EIO_POLLING, extras[much / 4 % 3]) !=
-        0)
+    if (much >= 160)
+        (*place)->revision = EIO_REVISION_3;
+    if (much >= 240) /* answers are scripts, which only a manual client leaves to others */
+        extra = (*place)->manual ? "&j=7" : "";
+    if (client_opens(*place, (much & 1) != 0 ? EIO_WEBSOCKET : EIO_POLLING, extra) != 0)
         (*place)->closed = true;
 }
 

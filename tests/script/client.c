@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base64.h"
 #include "common/mem.h"
 #include "gateway/engineio/internal.h"
 #include "tests/script/client_letter.h"
 #include "tests/script/world.h"
+
+#define BODY_LIMIT_BYTES (16u << 20)
 
 /* ---- letters ---- */
 
@@ -52,6 +53,8 @@ struct client *client_new(struct world *world, const char *name, bool manual)
     struct client *client = xcalloc(1, sizeof(*client));
     client->world = world;
     client->manual = manual;
+    client->revision = EIO_REVISION_4;
+    client->pings_at_ms = INT64_MAX;
     snprintf(client->name, sizeof(client->name), "%s", name);
     list_init(&client->link);
     list_init(&client->gets);
@@ -108,7 +111,7 @@ int client_route(struct client *client, enum eio_method method, bool is_upgrade,
                  struct eio_verdict *verdict)
 {
     char query[128];
-    snprintf(query, sizeof(query), "EIO=4&transport=%s&sid=%s",
+    snprintf(query, sizeof(query), "EIO=%u&transport=%s&sid=%s", client->revision,
              is_upgrade ? "websocket" : "polling", client->sid);
     struct eio_request request = {.method = method, .is_upgrade = is_upgrade, .query = query};
     eio_route(client->world->h.engine, &request, verdict);
@@ -144,8 +147,9 @@ int client_opens(struct client *client, enum eio_transport transport, const char
     struct eio_session *session;
     uint8_t random[16];
     char query[256];
-    snprintf(query, sizeof(query), "EIO=4&transport=%s%s",
+    snprintf(query, sizeof(query), "EIO=%u&transport=%s%s", client->revision,
              transport == EIO_POLLING ? "polling" : "websocket", extra);
+    client->base64 = strstr(extra, "&b64=") != NULL;
     struct eio_request request = {
         .method = EIO_GET, .is_upgrade = transport == EIO_WEBSOCKET, .query = query};
     world_log(client->world, "%s: opens, %s", client->name, query);
@@ -163,6 +167,8 @@ int client_opens(struct client *client, enum eio_transport transport, const char
                                    h->now_ms);
     }
     snprintf(client->sid, sizeof(client->sid), "%s", eio_session_sid(session));
+    if (client_is_old(client))
+        client->pings_at_ms = h->now_ms + h->engine->config.ping_interval_ms;
     return 0;
 }
 
@@ -277,18 +283,15 @@ void client_sends(struct client *client, enum frame_kind kind, const void *bytes
 
 static void post_letter(struct client *client, const struct client_letter *letter)
 {
-    if (client_begins_post(client, "text/plain;charset=UTF-8") != 0) {
+    struct buf body;
+    buf_init(&body, BODY_LIMIT_BYTES);
+    enum frame_kind kind = client_writes_payload(client, letter, &body);
+    if (client_begins_post(client, kind == FRAME_BINARY ? "application/octet-stream"
+                                                        : "text/plain;charset=UTF-8") != 0)
         client->closed = true;
-        return;
-    }
-    if (letter->kind == FRAME_TEXT) {
-        client_submits(client, letter->bytes, letter->length);
-        return;
-    }
-    char *body = xmalloc(base64_encoded_len(letter->length) + 2);
-    body[0] = 'b';
-    client_submits(client, body, 1 + base64_encode(body + 1, letter->bytes, letter->length));
-    free(body);
+    else
+        client_submits(client, buf_text(&body), body.len);
+    buf_fini(&body);
 }
 
 static bool sends_next(struct client *client)
@@ -297,7 +300,7 @@ static bool sends_next(struct client *client)
     if (letter == NULL || client->closed)
         return false;
     if (client->ws != NULL) {
-        if (!client_says(client, letter->kind, letter->bytes, letter->length))
+        if (!client_says_letter(client, letter))
             return false;
     } else {
         if (client->post != NULL || client->sid[0] == '\0')
@@ -321,7 +324,7 @@ static bool keeps_polling(struct client *client)
 
 bool client_gives(struct client *client)
 {
-    bool gave = false;
+    bool gave = client_pings(client);
     while (sends_next(client))
         gave = true;
     return keeps_polling(client) || gave;

@@ -4,7 +4,7 @@
  * By itself it behaves as a stock client does: a GET is always open, what it sends leaves on a POST
  * at a time or on the WebSocket, pings are answered, and an upgrade that was begun is brought to
  * its end. A manual client does nothing by itself: each request and each frame is a call. What
- * arrives is kept until somebody takes it, or is given to `got`.
+ * arrives is kept until somebody takes it, or is given to `got`. One of revision 3 pings instead.
  *
  * Its connections lie in memory of their own that is freed the moment the network would free it, so
  * that the sanitizer sees any that the engine remembers too long. Each take checks that there was
@@ -58,13 +58,16 @@ struct client {
     struct list link;
     char name[24];
     char sid[64];
-    char id[32];      /* of the socket it joined last */
-    bool manual;      /* does nothing by itself */
-    bool silent;      /* does not answer pings; they arrive instead */
-    bool clogged;     /* takes nothing from its WebSocket */
-    bool closed;      /* it knows that the session is over */
-    bool probing;     /* brings its upgrade to an end by itself; opens no GETs meanwhile */
-    struct list gets; /* struct client_get.link: one, of rude clients two */
+    char id[32];         /* of the socket it joined last */
+    unsigned revision;   /* 4; 3 when somebody says so before it opens */
+    bool base64;         /* revision 3: it sends no bytes as such */
+    int64_t pings_at_ms; /* revision 3 */
+    bool manual;         /* does nothing by itself */
+    bool silent;         /* does not answer pings; they arrive instead */
+    bool clogged;        /* takes nothing from its WebSocket */
+    bool closed;         /* it knows that the session is over */
+    bool probing;        /* brings its upgrade to an end by itself; opens no GETs meanwhile */
+    struct list gets;    /* struct client_get.link: one, of rude clients two */
     struct client_post *post;
     struct client_ws *ws, *probe;
     struct list inbox[CLIENT_PLACES]; /* struct client_letter.link */

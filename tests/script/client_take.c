@@ -56,19 +56,21 @@ static void arrived(struct client *client, const struct eio_packet *packet)
         client->closed = true;
     else if (packet->type == EIO_PACKET_PING && !client->silent)
         answers_ping(client);
-    else if (packet->type != EIO_PACKET_NOOP)
+    else if (packet->type != EIO_PACKET_NOOP && packet->type != EIO_PACKET_PONG)
         keep(client, packet);
 }
 
-static void read_payload(struct client *client, const struct buf *body)
+static void read_payload(struct client *client, const char *content_type, const struct buf *body)
 {
+    enum frame_kind kind =
+        strcmp(content_type, "application/octet-stream") == 0 ? FRAME_BINARY : FRAME_TEXT;
     struct eio_payload payload;
     struct eio_packet packet;
     struct buf scratch;
     int got;
     buf_init(&scratch, BODY_LIMIT_BYTES);
     eio_payload_begin(&payload, buf_text(body), body->len);
-    while ((got = eio_payload_next(&payload, &scratch, &packet)) > 0)
+    while ((got = client_next_packet(client, &payload, kind, &scratch, &packet)) > 0)
         arrived(client, &packet);
     WORLD_CHECK(client->world, got == 0);
     buf_fini(&scratch);
@@ -93,7 +95,7 @@ static bool takes_get(struct client *client, struct client_get *get)
             client_letter_new(&client->inbox[CLIENT_GET], FRAME_TEXT, answer.status,
                               buf_text(&body), body.len);
         else if (answer.status == 200)
-            read_payload(client, &body);
+            read_payload(client, answer.content_type, &body);
         else
             client->closed = true;
     }
@@ -136,8 +138,7 @@ static bool takes_frames(struct client *client, struct client_ws *ws, bool *move
         size_t length;
         const char *bytes = frame_payload(frame, &length);
         WORLD_CHECK(client->world, was_woken);
-        WORLD_CHECK(client->world, eio_packet_decode(frame_kind(frame), bytes, length, &scratch,
-                                                     &packet) == CONFAB_OK);
+        WORLD_CHECK(client->world, client_decodes(client, frame, &scratch, &packet) == CONFAB_OK);
         if (ws == client->ws)
             arrived(client, &packet);
         else

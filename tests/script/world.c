@@ -85,7 +85,14 @@ int64_t world_deadline(const struct world *world)
 {
     int64_t server_ms = server_deadline(world->h.server);
     int64_t engine_ms = eio_engine_deadline(world->h.engine);
-    return server_ms < engine_ms ? server_ms : engine_ms;
+    int64_t next_ms = server_ms < engine_ms ? server_ms : engine_ms;
+    LIST_FOREACH(it, &world->clients)
+    {
+        const struct client *client = container_of(it, struct client, link);
+        if (!client->manual && !client->silent && !client->closed && client->pings_at_ms < next_ms)
+            next_ms = client->pings_at_ms;
+    }
+    return next_ms;
 }
 
 void world_turn(struct world *world)
