@@ -12,19 +12,27 @@
 /* FIN and the opcode (RFC 6455 section 5.2). */
 #define WEBSOCKET_TEXT 0x81
 #define WEBSOCKET_BINARY 0x82
+#define WEBSOCKET_RSV1 0x40
+
+struct deflated {
+    size_t length;
+    uint8_t data[]; /* header, payload */
+};
 
 struct frame {
     unsigned references;
     uint8_t kind;
     uint8_t header_bytes;
     bool is_plain;
+    bool is_settled; /* whether there is a deflated form */
     size_t payload_bytes;
     char *polling; /* owned; NULL until a polling client wants the binary */
     union {
         size_t polling_bytes; /* of bytes, once there is that form */
         size_t json_at;       /* of text */
     };
-    uint8_t data[]; /* header, payload, a NUL */
+    struct deflated *deflated; /* owned; NULL until somebody made it */
+    uint8_t data[];            /* header, payload, a NUL */
 };
 
 static unsigned header_size(size_t payload_bytes)
@@ -32,17 +40,19 @@ static unsigned header_size(size_t payload_bytes)
     return payload_bytes < 126 ? 2 : payload_bytes <= UINT16_MAX ? 4 : 10;
 }
 
-static void put_header(struct frame *frame)
+static void put_header(uint8_t *header, enum frame_kind kind, size_t payload_bytes)
 {
-    frame->data[0] = frame->kind == FRAME_TEXT ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
-    if (frame->header_bytes == 2) {
-        frame->data[1] = (uint8_t)frame->payload_bytes;
+    unsigned header_bytes = header_size(payload_bytes);
+    uint64_t rest = payload_bytes;
+
+    header[0] = kind == FRAME_TEXT ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
+    if (header_bytes == 2) {
+        header[1] = (uint8_t)payload_bytes;
         return;
     }
-    frame->data[1] = frame->header_bytes == 4 ? 126 : 127;
-    uint64_t rest = frame->payload_bytes;
-    for (unsigned i = frame->header_bytes; i-- > 2; rest >>= 8)
-        frame->data[i] = (uint8_t)rest;
+    header[1] = header_bytes == 4 ? 126 : 127;
+    for (unsigned i = header_bytes; i-- > 2; rest >>= 8)
+        header[i] = (uint8_t)rest;
 }
 
 struct frame *frame_new(enum frame_kind kind, size_t length_bytes)
@@ -56,7 +66,9 @@ struct frame *frame_new(enum frame_kind kind, size_t length_bytes)
     frame->is_plain = false;
     frame->polling = NULL;
     frame->json_at = length_bytes;
-    put_header(frame);
+    frame->deflated = NULL;
+    frame->is_settled = false;
+    put_header(frame->data, kind, length_bytes);
     frame->data[header_bytes + length_bytes] = '\0';
     live_inc(LIVE_FRAME);
     return frame;
@@ -116,6 +128,7 @@ void frame_release(struct frame *frame)
         return;
     live_dec(LIVE_FRAME);
     free(frame->polling);
+    free(frame->deflated);
     free(frame);
 }
 
@@ -134,6 +147,32 @@ const uint8_t *frame_websocket(const struct frame *frame, size_t *length_bytes)
 {
     *length_bytes = frame->header_bytes + frame->payload_bytes;
     return frame->data;
+}
+
+bool frame_settled_deflated(const struct frame *frame)
+{
+    return frame->is_settled;
+}
+
+void frame_settle_deflated(struct frame *frame, const void *payload, size_t length_bytes)
+{
+    unsigned header_bytes = header_size(length_bytes);
+
+    assert(!frame->is_settled);
+    frame->is_settled = true;
+    if (payload == NULL)
+        return;
+    frame->deflated = xmalloc(sizeof *frame->deflated + header_bytes + length_bytes);
+    frame->deflated->length = header_bytes + length_bytes;
+    put_header(frame->deflated->data, frame_kind(frame), length_bytes);
+    frame->deflated->data[0] |= WEBSOCKET_RSV1;
+    memcpy(frame->deflated->data + header_bytes, payload, length_bytes);
+}
+
+const uint8_t *frame_deflated(const struct frame *frame, size_t *length_bytes)
+{
+    *length_bytes = frame->deflated != NULL ? frame->deflated->length : 0;
+    return frame->deflated != NULL ? frame->deflated->data : NULL;
 }
 
 const char *frame_polling(struct frame *frame, size_t *length_bytes)

@@ -5,7 +5,7 @@
  * receiver. The bytes lie behind their own WebSocket header (RFC 6455 section 5.2: server to
  * client, FIN set, not masked), so that one buffer is what the socket gets, whoever the receiver
  * is. The form that HTTP polling needs for bytes (`b` and base64) is made at the first use and
- * kept. Frames know nothing of sessions or of what the text means.
+ * kept, as is the compressed one. Frames know nothing of sessions or of what the text means.
  */
 #ifndef CONFAB_COMMON_FRAME_H
 #define CONFAB_COMMON_FRAME_H
@@ -47,6 +47,12 @@ const char *frame_payload(const struct frame *frame, size_t *length_bytes);
 /* The WebSocket form, header and payload in one piece. Borrowed. The bytes must not be changed:
  * others send them too. */
 const uint8_t *frame_websocket(const struct frame *frame, size_t *length_bytes);
+/* The same with a compressed payload (RFC 7692), for transports that agreed on it. Whoever
+ * compresses first settles it for all, once: with that payload (copied), or with NULL when it does
+ * not pay. Borrowed; NULL while, or when, there is none. */
+bool frame_settled_deflated(const struct frame *frame);
+void frame_settle_deflated(struct frame *frame, const void *payload, size_t length_bytes);
+const uint8_t *frame_deflated(const struct frame *frame, size_t *length_bytes);
 /* The form inside a polling payload: text as it is, binary as `b` and base64 (made at the first
  * call, then kept). Borrowed. */
 const char *frame_polling(struct frame *frame, size_t *length_bytes);

@@ -34,4 +34,6 @@ void gateway_configure_http(const struct options *o, struct net_config *config)
     config->max_header_bytes = (size_t)o->max_header_bytes;
     if (o->http_compression)
         config->compression.from_bytes = (size_t)o->http_compression_threshold;
+    if (o->ws_compression)
+        config->compression.ws_from_bytes = (size_t)o->ws_compression_threshold_bytes;
 }

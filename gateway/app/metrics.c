@@ -98,6 +98,8 @@ static void collect_net(struct gateway *gateway)
                       (int64_t)c->held_frames);
     for (uint32_t i = 0; i < NET_CLOSE_REASON_COUNT; i++)
         metrics_set_label(m, METRIC_TCP_CLOSED, i, (int64_t)c->closed[i]);
+    for (uint32_t i = 0; i < NET_WS_COMPRESSIONS; i++)
+        metrics_set_label(m, METRIC_WS_COMPRESSION, i, (int64_t)c->ws_compression[i]);
     for (uint32_t i = 1; i < 6; i++)
         metrics_set_label(m, METRIC_HTTP_REQUESTS, i - 1, (int64_t)c->answers[i]);
     for (uint32_t i = 0; i < NET_REFUSAL_CODES; i++)

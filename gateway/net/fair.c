@@ -62,6 +62,15 @@ void fair_frame(struct conn *conn, bool ends_message)
         meter_charge(&conn->rate, &net->frame_rule, 1, net->now_ms);
 }
 
+/* A portion is so many bytes as well: one large message, and the others come first. */
+void fair_inflated(struct conn *conn, size_t length_bytes)
+{
+    size_t frames = length_bytes / (NET_PORTION_BYTES / PORTION_FRAMES);
+
+    fair_read(conn, length_bytes);
+    conn->portion = frames < conn->portion ? (uint8_t)(conn->portion - frames) : 0;
+}
+
 void fair_request(struct conn *conn)
 {
     struct net *net = conn->net;

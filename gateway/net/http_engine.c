@@ -114,6 +114,27 @@ static bool is_ws_key(const char *key)
            strcmp(key + 22, "==") == 0;
 }
 
+/* All lines of the header together are one list. */
+static bool read_extensions(struct http *http, const struct http_head *head)
+{
+    struct net *net = http->conn->net;
+    struct buf *list = &net->lines;
+    bool is_there = false;
+
+    if (net->ws_compress_from_bytes == 0)
+        return true;
+    buf_reset(list);
+    for (unsigned i = 0; i < head->header_count; i++) {
+        if (strcmp(head->headers[i].name, "sec-websocket-extensions") != 0)
+            continue;
+        if (is_there)
+            buf_puts(list, ",");
+        buf_puts(list, head->headers[i].value);
+        is_there = true;
+    }
+    return !is_there || ws_extensions_read(buf_text(list), &http->ws_terms);
+}
+
 /* Keeps what the 101 needs. False: refused and answered. */
 static bool check_ws_handshake(struct http *http, const struct http_head *head)
 {
@@ -132,6 +153,10 @@ static bool check_ws_handshake(struct http *http, const struct http_head *head)
     if (version == NULL || (strcmp(version, "13") != 0 && strcmp(version, "8") != 0)) {
         refuse_upgrade_text(http, "Missing or invalid Sec-WebSocket-Version header",
                             "Sec-WebSocket-Version: 13, 8\r\n");
+        return false;
+    }
+    if (!read_extensions(http, head)) {
+        refuse_upgrade_text(http, "Invalid or unacceptable Sec-WebSocket-Extensions header", NULL);
         return false;
     }
     memcpy(http->ws_key, key, sizeof(http->ws_key));

@@ -10,7 +10,7 @@
  *   http_route.c what a request is for: a file, Engine.IO, the owner
  *   http_engine.c  requests of Engine.IO: GET, POST, upgrade
  *   http_admission.c  handshakes that wait for a decision
- *   ws.c         a WebSocket: reading, messages, closing;  ws_send.c  its frames
+ *   ws.c         a WebSocket: reading, closing;  ws_message.c  what comes;  ws_send.c  what leaves
  *   lws.c        libwebsockets: its context, its event loop operations, its callbacks
  *   net.c        the network: life, the turn, the timer
  *
@@ -39,6 +39,8 @@
 #include "gateway/net/meter.h"
 #include "gateway/net/net.h"
 #include "gateway/net/origin.h"
+#include "gateway/net/ws_deflate.h"
+#include "gateway/net/ws_extensions.h"
 #include "gateway/net/ws_guard.h"
 
 #define NET_MAGIC 0x4e455430u
@@ -96,8 +98,10 @@ struct net {
     struct origin_rules origins;
     struct cors cors;
     struct cookie cookie;
-    size_t compress_from_bytes; /* 0: never */
-    struct coder *coder;        /* owned; NULL until something was compressed */
+    size_t compress_from_bytes;    /* 0: never */
+    struct coder *coder;           /* owned; NULL until something was compressed */
+    size_t ws_compress_from_bytes; /* messages of WebSockets; 0: nothing is agreed on */
+    struct ws_deflate *deflate;    /* owned; net_deflate() makes it */
     struct address_list proxies;
     struct guests *guests; /* owned, until the last session ends */
     unsigned max_sessions; /* 0: no limit */
@@ -123,16 +127,21 @@ struct net {
     struct net_counters counters;
 
     /* Scratch, valid within one step. */
-    char *in;           /* owned: NET_READ_BYTES */
-    uint8_t *out;       /* owned: NET_WRITE_BYTES */
-    struct buf text;    /* an answer's head */
-    struct buf lines;   /* header lines in the making */
-    struct buf payload; /* an answer's body from the engine */
-    struct buf packed;  /* the same, compressed */
+    char *in;            /* owned: NET_READ_BYTES */
+    uint8_t *out;        /* owned: NET_WRITE_BYTES */
+    struct buf text;     /* an answer's head */
+    struct buf lines;    /* header lines in the making */
+    struct buf payload;  /* an answer's body from the engine */
+    struct buf packed;   /* the same, compressed; or a message */
+    struct buf inflated; /* a message from a client */
     struct http_head head;
     char date_line[48];
     int64_t date_second;
 };
+
+/* ---- net.c ---- */
+
+struct ws_deflate *net_deflate(struct net *net);
 
 /* ---- conn.c ---- */
 
@@ -198,6 +207,7 @@ bool fair_may_go_on(struct conn *conn);
 /* What was taken is charged. */
 void fair_read(struct conn *conn, size_t length_bytes);
 void fair_frame(struct conn *conn, bool ends_message);
+void fair_inflated(struct conn *conn, size_t length_bytes); /* bytes that were not sent as such */
 void fair_request(struct conn *conn);
 /* Serves those that queue, for a bounded time. */
 void fair_turn(struct net *net);
@@ -256,6 +266,7 @@ struct http {
     };
     char ws_key[25];
     char *ws_protocol; /* owned: the first one offered */
+    struct ws_terms ws_terms;
 };
 
 /* A request at hand, for the time of its routing. */
@@ -320,12 +331,20 @@ void http_admission_look(struct http *http);
 /* The connection is gone. */
 void http_admission_orphan(struct net_admission *token);
 
-/* ---- ws.c, ws_send.c ---- */
+/* ---- ws.c, ws_message.c, ws_send.c ---- */
 
 enum ws_state {
     WS_OPEN,
     WS_CLOSE_SENT, /* our close frame is out: the answer, or the deadline, ends it */
     WS_PEER_CLOSE, /* the client's came: libwebsockets answers it and closes */
+};
+
+/* What is wrong with the message at hand. */
+enum ws_fault {
+    WS_FAULT_NONE,
+    WS_FAULT_TEXT,    /* no UTF-8 */
+    WS_FAULT_DEFLATE, /* cannot be inflated */
+    WS_FAULT_TOO_BIG, /* once inflated */
 };
 
 struct ws {
@@ -335,9 +354,10 @@ struct ws {
     struct ws_guard guard;
     uint8_t state;         /* enum ws_state */
     uint8_t close_reason;  /* enum net_close_reason for the end of WS_CLOSE_SENT */
+    uint8_t fault;         /* enum ws_fault */
+    uint8_t window_bits;   /* the client's, when messages may be compressed */
     bool lws_waits : 1;    /* lws wants to write */
     bool lost : 1;         /* the engine was told that this carrier is gone */
-    bool bad_text : 1;     /* a message came that is no UTF-8 */
     bool is_deaf : 1;      /* the client broke the rules: what it sends is not read as frames */
     bool was_buffered : 1; /* eio_ws_buffered() was told a number */
     uint32_t frame_at;

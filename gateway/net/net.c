@@ -60,6 +60,8 @@ static int configure(struct net *net, const struct net_config *config)
     if (net->max_header_bytes > HTTP_HEAD_MAX_BYTES)
         return CONFAB_EINVAL;
     net->compress_from_bytes = config->compression.from_bytes;
+    net->ws_compress_from_bytes = config->compression.ws_from_bytes;
+    buf_init(&net->inflated, net->max_payload_bytes);
     net->max_connections = connection_limit(config->max_connections);
     net->max_sessions = config->max_sessions;
     rng_bytes(&net->rng, seed, sizeof(seed));
@@ -83,6 +85,13 @@ static int configure(struct net *net, const struct net_config *config)
         return CONFAB_EINVAL;
     net_set_tag(net, config->node_tag);
     return CONFAB_OK;
+}
+
+struct ws_deflate *net_deflate(struct net *net)
+{
+    if (net->deflate == NULL)
+        net->deflate = ws_deflate_new();
+    return net->deflate;
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *user)
@@ -189,7 +198,9 @@ void net_free(struct net **pointer)
     buf_fini(&net->lines);
     buf_fini(&net->payload);
     buf_fini(&net->packed);
+    buf_fini(&net->inflated);
     coder_free(&net->coder);
+    ws_deflate_free(&net->deflate);
     free(net->in);
     free(net->out);
     free(net->path);

@@ -56,9 +56,10 @@ struct net_cors_config {
     int64_t max_age_s; /* 0: the browser's own */
 };
 
-/* Answers of polling, and files. */
 struct net_compression_config {
-    size_t from_bytes; /* shorter ones go out as they are; 0: all do */
+    size_t from_bytes; /* answers of polling, files: shorter ones go out as they are; 0: all do */
+    size_t ws_from_bytes; /* messages of WebSockets, with clients that offer it (RFC 7692); 0: the
+                             offer is not taken, in neither direction */
 };
 
 /* A cookie with the session's id on the answer to a polling handshake (gateway/net/cookie.h). */
@@ -185,6 +186,7 @@ int64_t net_now_ms(struct net *net);
     X(NET_CLOSE_WS_BY_SERVER, "ws_by_server", "WebSocket closed by the server")               \
     X(NET_CLOSE_WS_PROTOCOL, "ws_protocol", "WebSocket protocol broken (1002)")               \
     X(NET_CLOSE_WS_TEXT, "ws_text", "WebSocket text that is not UTF-8 (1007)")                \
+    X(NET_CLOSE_WS_DEFLATE, "ws_deflate", "WebSocket message that cannot be inflated (1007)") \
     X(NET_CLOSE_WS_TOO_BIG, "ws_too_big", "WebSocket message above the limit (1009)")         \
     X(NET_CLOSE_WS_MESSAGE_TIMEOUT, "ws_message_timeout",                                     \
       "no whole WebSocket message in time (1008)")                                            \
@@ -202,6 +204,14 @@ const char *net_limit_label(enum net_limit limit); /* not of NET_LIMIT_NONE */
 
 #define NET_REFUSAL_CODES 6
 
+/* What was done to messages of WebSockets. */
+enum net_ws_compression {
+    NET_WS_INFLATED, /* came compressed */
+    NET_WS_DEFLATED, /* compressed, once for all who get it */
+    NET_WS_SENT,     /* left compressed */
+    NET_WS_COMPRESSIONS
+};
+
 /* Kept by net, read by whoever renders metrics. */
 struct net_counters {
     uint64_t connections_now; /* TCP, WebSockets included */
@@ -213,6 +223,7 @@ struct net_counters {
     uint64_t held_frames;    /* the same for frames that end no message */
     uint64_t limits[NET_LIMIT_COUNT]; /* refusals, by limit */
     uint64_t closed[NET_CLOSE_REASON_COUNT];
+    uint64_t ws_compression[NET_WS_COMPRESSIONS];
     uint64_t answers[6];                 /* by class of status: [1] counts 1xx … [5] 5xx */
     uint64_t refused[NET_REFUSAL_CODES]; /* Engine.IO requests, by the protocol's error code */
     uint64_t origins_refused;            /* WebSockets of a foreign page; also in refused[4] */

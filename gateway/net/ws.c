@@ -29,16 +29,20 @@ bool ws_accept(struct conn *conn)
     struct ws *ws = xcalloc(1, sizeof(*ws));
     struct lws *wsi;
     char key[sizeof(http->ws_key)];
+    struct ws_terms terms = http->ws_terms;
 
     ws->conn = conn;
     ws->eio.carrier.wake = wake;
     ws->close_reason = NET_CLOSE_RESET;
+    ws->guard.may_deflate = terms.deflate;
+    ws->window_bits = terms.window_bits;
     buf_init(&ws->pending, SIZE_MAX / 2); /* what one read, or what came with the request, leaves */
     buf_reset(&net->lines);
     if (http->is_proxied && net->node_line != NULL)
         buf_puts(&net->lines, net->node_line);
     if (http->ws_protocol != NULL)
         buf_printf(&net->lines, "Sec-WebSocket-Protocol: %s\r\n", http->ws_protocol);
+    ws_extensions_answer(&terms, &net->lines);
     if (http->lines != NULL)
         buf_puts(&net->lines, http->lines);
     memcpy(key, http->ws_key, sizeof(key));
@@ -105,24 +109,17 @@ void ws_close(struct conn *conn, enum ws_close_code code, enum net_close_reason 
 }
 
 /* The client broke the rules. */
-static void fail(struct conn *conn, enum ws_close_code code)
+static void fail(struct conn *conn, enum ws_close_code code, enum net_close_reason reason)
 {
     struct net *net = conn->net;
-    enum net_close_reason reason = NET_CLOSE_WS_PROTOCOL;
 
     /* What the frames before have made comes before the close. */
     if (!ws_send_frames(conn->ws)) {
         conn_close(conn, NET_CLOSE_RESET);
         return;
     }
-    if (code == WS_CLOSE_TEXT)
-        reason = NET_CLOSE_WS_TEXT;
-    if (code == WS_CLOSE_POLICY)
-        reason = NET_CLOSE_WS_MESSAGE_TIMEOUT;
-    if (code == WS_CLOSE_TOO_BIG) {
-        reason = NET_CLOSE_WS_TOO_BIG;
+    if (reason == NET_CLOSE_WS_TOO_BIG)
         eio_ws_too_big(&conn->ws->eio, net->now_ms);
-    }
     log_limited(net->log, &net->log_bad_frame, net->now_ms, LOG_DEBUG, "bad_frame",
                 LOG_S("reason", net_close_label(reason)));
     conn->ws->is_deaf = true;
@@ -159,7 +156,30 @@ void ws_message_due(struct conn *conn)
     if (conn->resting || conn->unread || conn->ws->eio.paused)
         conn_arm(conn, NET_TIMEOUT_MESSAGE);
     else
-        fail(conn, WS_CLOSE_POLICY);
+        fail(conn, WS_CLOSE_POLICY, NET_CLOSE_WS_MESSAGE_TIMEOUT);
+}
+
+/* A frame's header is not to be borne. */
+static void fail_frame(struct conn *conn, enum ws_close_code code)
+{
+    fail(conn, code, code == WS_CLOSE_TOO_BIG ? NET_CLOSE_WS_TOO_BIG : NET_CLOSE_WS_PROTOCOL);
+}
+
+static void fail_message(struct conn *conn)
+{
+    switch ((enum ws_fault)conn->ws->fault) {
+    case WS_FAULT_NONE:
+        break;
+    case WS_FAULT_TEXT:
+        fail(conn, WS_CLOSE_TEXT, NET_CLOSE_WS_TEXT);
+        break;
+    case WS_FAULT_DEFLATE:
+        fail(conn, WS_CLOSE_TEXT, NET_CLOSE_WS_DEFLATE);
+        break;
+    case WS_FAULT_TOO_BIG:
+        fail(conn, WS_CLOSE_TOO_BIG, NET_CLOSE_WS_TOO_BIG);
+        break;
+    }
 }
 
 /* One frame, or the part of one that has come, goes to lws. False: no more of these bytes are to be
@@ -169,6 +189,7 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
     struct ws *ws = conn->ws;
     enum ws_opcode opcode = WS_CONTINUATION;
     enum ws_close_code code = WS_CLOSE_NONE;
+    bool begins = ws_guard_is_at_start(&ws->guard);
     enum ws_step step =
         ws_guard_read(&ws->guard, (const uint8_t *)bytes, length,
                       (uint32_t)conn->net->max_payload_bytes, consumed, &opcode, &code);
@@ -177,7 +198,7 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
         if (ws->state == WS_CLOSE_SENT)
             conn_close(conn, (enum net_close_reason)ws->close_reason);
         else
-            fail(conn, code);
+            fail_frame(conn, code);
         return false;
     }
     if (ws->state == WS_CLOSE_SENT) {
@@ -187,11 +208,14 @@ static bool read_step(struct conn *conn, char *bytes, size_t length, size_t *con
     }
     if (step == WS_STEP_END)
         end_frame(conn);
+    /* lws knows of no extension: what the bit means is seen to in ws_message.c. */
+    if (begins)
+        bytes[0] = (char)(bytes[0] & ~WS_RSV1);
     lws_glue_feed(ws, bytes, *consumed);
     if (conn->state != CONN_WS)
         return false;
-    if (ws->bad_text) {
-        fail(conn, WS_CLOSE_TEXT);
+    if (ws->fault != WS_FAULT_NONE) {
+        fail_message(conn);
         return false;
     }
     /* Each ping its pong: lws keeps only one that it has not sent. */
@@ -294,40 +318,7 @@ void ws_readable(struct conn *conn)
         read_frames(conn, net->in, (size_t)n, NULL);
 }
 
-/* ---- messages ---- */
-
-static void deliver(struct ws *ws, const char *bytes, size_t length, bool binary)
-{
-    if (!binary && !utf8_valid(bytes, length)) {
-        ws->bad_text = true;
-        return;
-    }
-    if (ws->eio.carrier.session != NULL)
-        eio_ws_receive(&ws->eio, binary ? FRAME_BINARY : FRAME_TEXT, bytes, length,
-                       ws->conn->net->now_ms);
-}
-
-void ws_receive(struct ws *ws, const char *bytes, size_t length_bytes, bool first, bool last,
-                bool binary)
-{
-    if (ws->state != WS_OPEN || ws->bad_text)
-        return;
-    if (first && last) {
-        deliver(ws, bytes, length_bytes, binary);
-        return;
-    }
-    if (ws->message == NULL) {
-        ws->message = xmalloc(sizeof(*ws->message));
-        buf_init(ws->message, ws->conn->net->max_payload_bytes);
-    }
-    buf_append(ws->message, bytes, length_bytes); /* the guard has measured the whole */
-    if (!last)
-        return;
-    deliver(ws, buf_text(ws->message), ws->message->len, binary);
-    buf_fini(ws->message);
-    free(ws->message);
-    ws->message = NULL;
-}
+/* ---- the client's close ---- */
 
 /* RFC 6455, 7.4: the codes that a close frame may carry. */
 static bool may_be_sent(const uint8_t code_bytes[2])

@@ -18,8 +18,11 @@ static bool start_is_bad(const struct ws_guard *guard)
 {
     unsigned opcode = guard->header[0] & 0x0f;
     bool fin = (guard->header[0] & FIN) != 0;
+    unsigned reserved = guard->header[0] & RSV;
 
-    if ((guard->header[0] & RSV) != 0 || (guard->header[1] & MASKED) == 0)
+    if (guard->may_deflate && (opcode == WS_TEXT || opcode == WS_BINARY))
+        reserved &= ~(unsigned)WS_RSV1;
+    if (reserved != 0 || (guard->header[1] & MASKED) == 0)
         return true;
     switch (opcode) {
     case WS_CONTINUATION:
@@ -63,6 +66,7 @@ static enum ws_close_code begin_payload(struct ws_guard *guard, uint32_t max_mes
     if (!guard->in_message) {
         guard->message_bytes = 0;
         guard->fragments = 0;
+        guard->is_deflated = (guard->header[0] & WS_RSV1) != 0;
     }
     if (length > max_message_bytes - guard->message_bytes || guard->fragments == WS_FRAGMENTS_MAX)
         return WS_CLOSE_TOO_BIG;
@@ -125,6 +129,11 @@ bool ws_guard_ended_message(const struct ws_guard *guard)
 {
     return (guard->header[0] & CONTROL) == 0 && (guard->header[0] & FIN) != 0 &&
            guard->message_bytes > 0;
+}
+
+bool ws_guard_is_at_start(const struct ws_guard *guard)
+{
+    return !guard->in_payload && guard->header_bytes == 0;
 }
 
 bool ws_guard_is_inside(const struct ws_guard *guard)

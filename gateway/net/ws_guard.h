@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define WS_RSV1 0x40 /* in the first byte of a frame */
+
 /* Fragments of one message: a bound on the work that a stream of empty ones can make. */
 #define WS_FRAGMENTS_MAX 4096
 
@@ -34,7 +36,7 @@ enum ws_opcode {
     WS_PONG = 10
 };
 
-/* Zeroed at the start of a connection. */
+/* Zeroed at the start of a connection, but for what its handshake agreed on. */
 struct ws_guard {
     uint32_t frame_left;    /* payload bytes of the current frame still to come */
     uint32_t message_bytes; /* announced so far by the frames of the current message */
@@ -42,7 +44,9 @@ struct ws_guard {
     uint8_t header[14];
     uint8_t header_bytes; /* collected of it */
     bool in_payload;
-    bool in_message; /* fragments of a data message are open */
+    bool in_message;  /* fragments of a data message are open */
+    bool may_deflate; /* RSV1 marks compressed messages (RFC 7692, section 6); else it is refused */
+    bool is_deflated; /* the current message, or the last one, is compressed */
 };
 
 enum ws_step {
@@ -54,7 +58,7 @@ enum ws_step {
 /*
  * Reads up to the end of a frame. *consumed tells how many bytes that took; with WS_STEP_END
  * *opcode is the frame's, with WS_STEP_BAD *code says why. A data message above max_message_bytes
- * is refused at the header that announces it.
+ * is refused at the header that announces it; of a compressed one these are the bytes that come.
  */
 enum ws_step ws_guard_read(struct ws_guard *guard, const uint8_t *bytes, size_t length_bytes,
                            uint32_t max_message_bytes, size_t *consumed, enum ws_opcode *opcode,
@@ -62,6 +66,9 @@ enum ws_step ws_guard_read(struct ws_guard *guard, const uint8_t *bytes, size_t 
 
 /* After WS_STEP_END: whether the frame was the last of a data message that was not empty. */
 bool ws_guard_ended_message(const struct ws_guard *guard);
+
+/* Whether the next byte is the first of a frame. */
+bool ws_guard_is_at_start(const struct ws_guard *guard);
 
 /* Whether a message, or a frame, has begun and not yet ended. */
 bool ws_guard_is_inside(const struct ws_guard *guard);

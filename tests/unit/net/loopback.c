@@ -535,7 +535,7 @@ int peer_take_frame(struct peer *peer, const char **payload, size_t *length_byte
     int opcode;
 
     peer_need(peer, 2);
-    assert_int_equal(peer->in.data[0] & 0xf0, FIN); /* one piece, no extension */
+    assert_int_equal(peer->in.data[0] & 0xb0, FIN); /* one piece, no unknown extension */
     assert_int_equal(peer->in.data[1] & 0x80, 0);   /* not masked */
     length = peer->in.data[1];
     if (length >= 126) {
@@ -548,7 +548,7 @@ int peer_take_frame(struct peer *peer, const char **payload, size_t *length_byte
             length = length << 8 | peer->in.data[i];
     }
     peer_need(peer, header + (size_t)length);
-    opcode = peer->in.data[0] & 0x0f;
+    opcode = peer->in.data[0] & (0x0f | DEFLATED);
     buf_fini(&taken);
     buf_init(&taken, (size_t)length + 1);
     buf_append(&taken, peer->in.data + header, (size_t)length);

@@ -104,6 +104,7 @@ void handshake(struct loopback *loopback, char *sid);
 #define OP_PING 9
 #define OP_PONG 10
 #define FIN 0x80
+#define DEFLATED 0x40
 
 /* Opens a connection and asks for a WebSocket; fails unless it is 101. */
 void peer_open_ws(struct peer *peer, struct loopback *loopback, const char *query);
@@ -111,7 +112,8 @@ void peer_ask_ws(struct peer *peer, const char *query, const char *lines);
 /* One masked frame; `first` is its first byte. */
 void peer_frame(struct peer *peer, int first, const void *payload, size_t length_bytes);
 void peer_text(struct peer *peer, const char *text);
-/* The next frame: its opcode, and the payload in *payload (good until the next call on this peer).
+/* The next frame: its opcode, with DEFLATED when that bit is set, and the payload in *payload (good
+ * until the next call on this peer).
  */
 int peer_take_frame(struct peer *peer, const char **payload, size_t *length_bytes);
 void peer_expect_text(struct peer *peer, const char *text);

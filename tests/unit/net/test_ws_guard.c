@@ -36,9 +36,8 @@ struct outcome {
     size_t consumed;
 };
 
-static struct outcome run(const struct buf *in, size_t piece)
+static struct outcome run_guard(struct ws_guard guard, const struct buf *in, size_t piece)
 {
-    struct ws_guard guard = {0};
     struct outcome outcome = {0};
 
     while (outcome.consumed < in->len) {
@@ -61,6 +60,11 @@ static struct outcome run(const struct buf *in, size_t piece)
         }
     }
     return outcome;
+}
+
+static struct outcome run(const struct buf *in, size_t piece)
+{
+    return run_guard((struct ws_guard){0}, in, piece);
 }
 
 static void expect(const char *name, const struct buf *in, unsigned frames, enum ws_close_code code)
@@ -114,6 +118,79 @@ static void test_single_frames(void **state)
         buf_reset(&in);
         add_frame(&in, cases[i].first, cases[i].length, cases[i].payload);
         expect(cases[i].name, &in, cases[i].frames, cases[i].code);
+    }
+    buf_fini(&in);
+}
+
+/* RSV1 marks whole messages, on their first frames, and nothing else. */
+static void test_compressed(void **state)
+{
+    static const struct {
+        const char *name;
+        uint8_t first[3];
+        unsigned frames;
+        enum ws_close_code code;
+    } cases[] = {
+        {"text", {0xc1, 0x81, 0xc2}, 3, WS_CLOSE_NONE},
+        {"fragments", {0x41, 0x00, 0x80}, 3, WS_CLOSE_NONE},
+        {"ping between", {0x42, 0x89, 0x80}, 3, WS_CLOSE_NONE},
+        {"on a continuation", {0x41, 0xc0, 0x81}, 1, WS_CLOSE_PROTOCOL},
+        {"on a later one", {0x01, 0x40, 0x81}, 1, WS_CLOSE_PROTOCOL},
+        {"on a ping", {0xc9, 0x81, 0x81}, 0, WS_CLOSE_PROTOCOL},
+        {"on a pong inside", {0x41, 0xca, 0x80}, 1, WS_CLOSE_PROTOCOL},
+        {"on a close", {0x81, 0xc8, 0x81}, 1, WS_CLOSE_PROTOCOL},
+        {"with RSV2", {0xe1, 0x81, 0x81}, 0, WS_CLOSE_PROTOCOL},
+        {"RSV3 alone", {0x91, 0x81, 0x81}, 0, WS_CLOSE_PROTOCOL},
+        {"opcode 3", {0xc3, 0x81, 0x81}, 0, WS_CLOSE_PROTOCOL},
+    };
+    struct buf in;
+
+    (void)state;
+    buf_init(&in, 1000000);
+    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+        buf_reset(&in);
+        for (int k = 0; k < 3; k++)
+            add_frame(&in, cases[i].first[k], 5, true);
+        for (size_t piece = 1; piece <= in.len; piece++) {
+            struct ws_guard guard = {.may_deflate = true};
+            struct outcome outcome = run_guard(guard, &in, piece);
+
+            if (outcome.frames != cases[i].frames || outcome.code != cases[i].code)
+                fail_msg("%s in pieces of %zu: %u frames, code %d", cases[i].name, piece,
+                         outcome.frames, outcome.code);
+        }
+    }
+    buf_fini(&in);
+}
+
+/* Which messages are compressed, whatever comes between their fragments. */
+static void test_which_is_compressed(void **state)
+{
+    static const struct {
+        uint8_t first;
+        bool is_deflated;
+    } frames[] = {{0x01, false}, {0x89, false}, {0x80, false}, {0x41, true}, {0x89, true},
+                  {0x80, true},  {0x8a, true},  {0x82, false}, {0xc2, true}, {0x81, false}};
+    struct ws_guard guard = {.may_deflate = true};
+    struct buf in;
+
+    (void)state;
+    buf_init(&in, 1000);
+    for (size_t i = 0; i < TEST_COUNT(frames); i++) {
+        enum ws_opcode opcode;
+        enum ws_close_code code;
+        size_t consumed;
+
+        buf_reset(&in);
+        add_frame(&in, frames[i].first, 3, true);
+        assert_true(ws_guard_is_at_start(&guard));
+        assert_int_equal(ws_guard_read(&guard, in.data, 1, LIMIT, &consumed, &opcode, &code),
+                         WS_STEP_MORE);
+        assert_false(ws_guard_is_at_start(&guard));
+        assert_int_equal(
+            ws_guard_read(&guard, in.data + 1, in.len - 1, LIMIT, &consumed, &opcode, &code),
+            WS_STEP_END);
+        assert_int_equal(guard.is_deflated, frames[i].is_deflated);
     }
     buf_fini(&in);
 }
@@ -217,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_single_frames), cmocka_unit_test(test_unmasked),
         cmocka_unit_test(test_fragments),     cmocka_unit_test(test_many_fragments),
         cmocka_unit_test(test_damage),        cmocka_unit_test(test_close_frames),
+        cmocka_unit_test(test_compressed),    cmocka_unit_test(test_which_is_compressed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

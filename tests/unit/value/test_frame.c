@@ -88,6 +88,39 @@ static void test_header_sizes(void **state)
     }
 }
 
+/* The compressed form has a header of its own, and is decided on once. */
+static void test_deflated(void **state)
+{
+    (void)state;
+    size_t length;
+    struct frame *text = frame_text(NULL, "4aaaaaaaaaa", 11);
+    struct frame *binary = frame_new(FRAME_BINARY, 70000);
+    char payload[200];
+    memset(payload, 'p', sizeof payload);
+    memset(frame_fill(binary), 'x', 70000);
+    assert_false(frame_settled_deflated(text));
+    assert_null(frame_deflated(text, &length));
+    frame_settle_deflated(text, NULL, 0);
+    assert_true(frame_settled_deflated(text));
+    assert_null(frame_deflated(text, &length));
+    frame_settle_deflated(binary, payload, sizeof payload);
+    assert_true(frame_settled_deflated(binary));
+    const uint8_t *bytes = frame_deflated(binary, &length);
+    assert_int_equal(length, 4 + sizeof payload);
+    assert_memory_equal(bytes, "\xc2\x7e\x00\xc8", 4);
+    assert_memory_equal(bytes + 4, payload, sizeof payload);
+    assert_int_equal(frame_websocket(binary, &length)[0], 0x82);
+    assert_int_equal(length, 70010);
+    frame_release(text);
+    text = frame_text(NULL, "4aaaaaaaaaa", 11);
+    frame_settle_deflated(text, "pp", 2);
+    assert_memory_equal(frame_deflated(text, &length), "\xc1\x02pp", 4);
+    assert_int_equal(length, 4);
+    frame_release(text);
+    frame_release(binary);
+    assert_int_equal(live_count(LIVE_FRAME), 0);
+}
+
 static void test_set(void **state)
 {
     (void)state;
@@ -108,7 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text), cmocka_unit_test(test_binary),
         cmocka_unit_test(test_json), cmocka_unit_test(test_header_sizes),
-        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_set),  cmocka_unit_test(test_deflated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
