@@ -52,7 +52,8 @@ static void client_gets(struct client *client, const struct eio_packet *packet)
         client->owes_pong = true;
     if (packet->type != EIO_PACKET_MESSAGE || packet->data[0] == 'v')
         return;
-    length = snprintf(text, sizeof(text), "%c%u", packet->data[0], client->got);
+    length = snprintf(text, sizeof(text), "%c%u%s", packet->data[0], client->got,
+                      client->reads_ascii ? LETTER_IN_ASCII : LETTER);
     CHECK(sim, packet->length_bytes == (size_t)length);
     CHECK(sim, memcmp(packet->data, text, (size_t)length) == 0);
     if (packet->data[0] == 't')
@@ -61,8 +62,10 @@ static void client_gets(struct client *client, const struct eio_packet *packet)
         client->got++;
 }
 
-static void client_gets_payload(struct client *client, const struct buf *body)
+static void client_gets_payload(struct client *client, const char *content_type,
+                                const struct buf *body)
 {
+    bool is_binary = strcmp(content_type, "application/octet-stream") == 0;
     struct sim *sim = client->sim;
     struct eio_payload payload;
     struct eio_packet packet;
@@ -71,11 +74,15 @@ static void client_gets_payload(struct client *client, const struct buf *body)
 
     buf_init(&scratch, BODY_LIMIT_BYTES);
     eio_payload_begin(&payload, buf_text(body), body->len);
-    while ((got = eio_payload_next(&payload, &scratch, &packet)) > 0) {
+    client->reads_ascii = client->is_old && !is_binary;
+    CHECK(sim, client->is_old || !is_binary);
+    while ((got = client_next_packet(client, &payload, is_binary ? FRAME_BINARY : FRAME_TEXT,
+                                     &scratch, &packet)) > 0) {
         client_gets(client, &packet);
         if (packet.type == EIO_PACKET_CLOSE && client->graceful && !client->is_rude)
             CHECK(sim, client->got == client->sent);
     }
+    client->reads_ascii = false;
     CHECK(sim, got == 0 && !client->wants_binary);
     buf_fini(&scratch);
 }
@@ -99,7 +106,7 @@ static void take_get(struct client *client)
         CHECK(sim, get->get.carrier.session == NULL);
         free(get);
         if (answer.status == 200)
-            client_gets_payload(client, &body);
+            client_gets_payload(client, answer.content_type, &body);
     } else if (client_is_alive(client)) {
         CHECK(sim, client->got == client->sent); /* a GET waits only when nothing does for it */
     }
@@ -149,15 +156,11 @@ static void take_ws(struct client *client, struct ws *ws, unsigned most)
     struct eio_packet packet;
     struct frame *frame;
     struct buf scratch;
-    const char *bytes;
-    size_t length_bytes;
 
     buf_init(&scratch, BODY_LIMIT_BYTES);
     while (most-- > 0 && (frame = eio_ws_take(&ws->ws)) != NULL) {
         CHECK(sim, ws->woken);
-        bytes = frame_payload(frame, &length_bytes);
-        CHECK(sim,
-              eio_packet_decode(frame_kind(frame), bytes, length_bytes, &scratch, &packet) == 0);
+        CHECK(sim, client_decodes(client, frame, &scratch, &packet) == 0);
         client_gets(client, &packet);
         frame_release(frame);
     }
@@ -229,7 +232,7 @@ static struct eio_verdict route(struct client *client, enum eio_method method, b
     struct eio_request request = {.method = method, .is_upgrade = is_upgrade, .query = query};
     struct eio_verdict verdict;
 
-    snprintf(query, sizeof(query), "EIO=4&transport=%s&sid=%s",
+    snprintf(query, sizeof(query), "EIO=%d&transport=%s&sid=%s", client->is_old ? 3 : 4,
              is_upgrade ? "websocket" : "polling", client->sid);
     eio_route(client->sim->engine, &request, &verdict);
     if (client_is_alive(client) && !is_upgrade &&
@@ -241,7 +244,7 @@ static struct eio_verdict route(struct client *client, enum eio_method method, b
 void client_opens(struct client *client)
 {
     struct sim *sim = client->sim;
-    struct eio_handshake from = {.query = dice(sim, 4) == 0 ? "b64=1" : ""};
+    struct eio_handshake from = {.query = client_query(client)};
     struct eio_handshake *handshake = eio_handshake_new(&from);
     uint8_t random[16];
 
@@ -300,6 +303,8 @@ void client_gets_more(struct client *client)
 void client_posts(struct client *client)
 {
     struct sim *sim = client->sim;
+    const char *content_type =
+        client->is_old && dice(sim, 2) == 0 ? "application/octet-stream" : NULL;
     struct eio_verdict verdict;
     struct eio_answer answer;
     struct post *post;
@@ -311,7 +316,7 @@ void client_posts(struct client *client)
         return;
     post = xcalloc(1, sizeof(*post));
     post->post.carrier.wake = wake_post;
-    if (eio_post_open(verdict.session, &post->post, NULL, &answer, sim->now_ms)) {
+    if (eio_post_open(verdict.session, &post->post, content_type, &answer, sim->now_ms)) {
         if (client->post != NULL) /* whole, and its answer not taken yet */
             take_post(client);
         CHECK(sim, client->post == NULL);
@@ -326,7 +331,7 @@ void client_posts(struct client *client)
 /* One packet of the client's, as the dice say; mostly messages. */
 static void utter(struct client *client, struct buf *out)
 {
-    static const char *const others[] = {"1", "2", "junk", "6", "5", "0", ""};
+    static const char *const others[] = {"1", "", "junk", "6", "5", "0", ""};
     struct sim *sim = client->sim;
     unsigned what = dice(sim, 300);
 
@@ -335,17 +340,19 @@ static void utter(struct client *client, struct buf *out)
         buf_puts(out, "3");
     } else if (what < TEST_COUNT(others)) {
         client->is_rude = true;
-        buf_puts(out, others[what]);
+        buf_puts(out, what == 1 ? (client->is_old ? "3" : "2") : others[what]);
+    } else if (client->is_old && what < 60) {
+        buf_puts(out, "2");
     } else {
-        buf_printf(out, "4c%u", client->uttered++);
+        buf_printf(out, "4c%u" LETTER, client->uttered++);
     }
 }
 
 void client_submits(struct client *client)
 {
     struct sim *sim = client->sim;
-    unsigned count = 1 + dice(sim, 3);
-    struct buf body;
+    unsigned count = 1 + dice(sim, 3), i;
+    struct buf body, packet;
 
     if (client->post == NULL || client->post->submitted)
         return;
@@ -355,11 +362,13 @@ void client_submits(struct client *client)
         return;
     }
     buf_init(&body, BODY_LIMIT_BYTES);
-    while (count-- > 0) {
-        utter(client, &body);
-        if (count > 0)
-            buf_put_u8(&body, 0x1e);
+    buf_init(&packet, BODY_LIMIT_BYTES);
+    for (i = 0; i < count; i++) {
+        buf_reset(&packet);
+        utter(client, &packet);
+        client_puts_packet(client, &body, buf_text(&packet), packet.len, i == 0);
     }
+    buf_fini(&packet);
     eio_post_submit(&client->post->post, buf_text(&body), body.len, sim->now_ms);
     buf_fini(&body);
 }

@@ -12,9 +12,14 @@
 #include <stdint.h>
 
 #include "common/rng.h"
+#include "gateway/engineio/packet.h"
 #include "gateway/engineio/session.h"
 
 #define CLIENTS 4
+
+/* At the end of each text: beyond ASCII. */
+#define LETTER "\xc3\xa9"
+#define LETTER_IN_ASCII "\\u00e9"
 
 struct get {
     struct eio_get get;
@@ -47,6 +52,9 @@ struct client {
     unsigned uttered, understood; /* by the client */
     bool wants_binary;            /* the text of a set came, its bytes did not */
     bool owes_pong;
+    bool is_old;        /* revision 3 … */
+    bool encodes_twice; /* … with engine.io-parser 1 */
+    bool reads_ascii;   /* what arrives at the moment has its JSON in ASCII */
 };
 
 struct sim {
@@ -84,5 +92,18 @@ void client_talks(struct client *client);
 void client_breaks(struct client *client);
 /* The network takes what the engine has for it; not always all. */
 void client_takes(struct client *client);
+
+/* ---- random_old.c: the revisions ---- */
+
+/* Draws who it is; the query of its first request. */
+const char *client_query(struct client *client);
+/* As eio_packet_decode(), eio_payload_next(), in the client's revision. */
+int client_decodes(const struct client *client, const struct frame *frame, struct buf *scratch,
+                   struct eio_packet *packet);
+int client_next_packet(const struct client *client, struct eio_payload *payload,
+                       enum frame_kind kind, struct buf *scratch, struct eio_packet *packet);
+/* Appends a packet of text to the body of its POST. */
+void client_puts_packet(struct client *client, struct buf *body, const char *text,
+                        size_t text_bytes, bool first);
 
 #endif

@@ -4,7 +4,8 @@
  *
  * What must hold in all of them: on_close once for each on_open; everything that the application
  * sent arrives in order, whole packets together, over any change of transport, and nothing is
- * missing as long as the client takes what it is given; the same in the other direction; a carrier
+ * missing as long as the client takes what it is given; the same in the other direction, in both
+ * revisions and whichever way a client of the older one encodes its text; a carrier
  * has something to take only after it was woken; after the end nothing is alive.
  * Carriers lie in memory of their own and are freed the moment the network would free them, so the
  * sanitizer sees any that the engine remembers too long.
@@ -52,20 +53,20 @@ static void app_sends(struct client *client)
     bool is_set = dice(client->sim, 3) == 0;
     uint32_t number = client->sent;
     char text[32];
+    struct frame *frame;
     bool queued;
     int length;
 
-    length = snprintf(text, sizeof(text), "%c%u", is_set ? 't' : 's', client->sent);
+    length = snprintf(text, sizeof(text), "%c%u" LETTER, is_set ? 't' : 's', client->sent);
+    frame = frame_text("4", text, (size_t)length);
+    frame_set_json(frame, 1);
     if (is_set) {
-        struct frame *frames[] = {frame_text("4", text, (size_t)length),
-                                  frame_binary(&number, sizeof(number))};
+        struct frame *frames[] = {frame, frame_binary(&number, sizeof(number))};
         struct frame_set *set = frame_set_new(frames, 2);
 
         queued = eio_session_send_set(client->session, set, false);
         frame_set_release(set);
     } else {
-        struct frame *frame = frame_text("4", text, (size_t)length);
-
         queued = eio_session_send(client->session, frame, false);
         frame_release(frame);
     }
@@ -89,7 +90,7 @@ static void on_message(void *user, struct eio_session *session, enum frame_kind 
     struct client *client = eio_session_user(session);
     struct sim *sim = user;
     char text[32];
-    int length = snprintf(text, sizeof(text), "c%u", client->understood);
+    int length = snprintf(text, sizeof(text), "c%u" LETTER, client->understood);
 
     CHECK(sim, client->open && client->session == session);
     CHECK(sim, kind == FRAME_TEXT && length_bytes == (size_t)length);
@@ -249,6 +250,7 @@ static void play(unsigned seed)
         .polling = true,
         .websocket = true,
         .upgrades = true,
+        .revision_3 = true,
     };
     struct sim *sim = xcalloc(1, sizeof(*sim));
     unsigned i;
