@@ -20,6 +20,9 @@ int client_decodes(const struct client *client, const struct frame *frame, struc
 enum frame_kind client_writes_payload(const struct client *client,
                                       const struct client_letter *letter, struct buf *body);
 bool client_says_letter(struct client *client, const struct client_letter *letter);
+/* Appends a packet to the body of its POST. */
+void client_adds_packet(const struct client *client, const struct client_letter *letter,
+                        struct buf *body);
 /* Queues the ping that is due; false: none is. */
 bool client_pings(struct client *client);
 

@@ -48,6 +48,19 @@ enum frame_kind client_writes_payload(const struct client *client,
     return is_binary ? FRAME_BINARY : FRAME_TEXT;
 }
 
+void client_adds_packet(const struct client *client, const struct client_letter *letter,
+                        struct buf *body)
+{
+    struct frame *frame = frame_of(letter);
+    if (!client_is_old(client))
+        eio_payload_add(body, frame, body->len == 0);
+    else if (client->post->post.binary)
+        eio3_payload_add_binary(body, frame);
+    else
+        eio3_payload_add_text(body, frame);
+    frame_release(frame);
+}
+
 bool client_says_letter(struct client *client, const struct client_letter *letter)
 {
     if (!client_is_old(client))

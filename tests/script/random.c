@@ -100,8 +100,9 @@ static void handed(void *user, struct eio_session *session, enum frame_kind kind
             player->handing = seat;
         else
             seat->handed++;
-    } else if (text[0] == '0' && (event = strstr(text, "{\"seat\":")) != NULL &&
-               sscanf(event, "{\"seat\":%u", &number) == 1) {
+    } else if (text[0] == '0' && (sscanf(text, "0/b?seat=%u", &number) == 1 ||
+                                  ((event = strstr(text, "{\"seat\":")) != NULL &&
+                                   sscanf(event, "{\"seat\":%u", &number) == 1))) {
         play_seat(play, number)->asked = true;
     } else if (text[0] == '5') {
         player->broken = true;

@@ -63,8 +63,10 @@ struct player {
     uint32_t session;       /* counts its sessions */
     bool is_open;           /* on_open was given, on_close was not */
     bool owes_pong, silent; /* silent: will not pay */
-    unsigned reasons;       /* bits of enum eio_close_reason that are no surprise */
-    int end;                /* enum eio_close_reason; -1: not over */
+    bool is_old;            /* revision 3: pings, and sits in `/` from its session's opening on */
+    int64_t pinged_at_ms;
+    unsigned reasons; /* bits of enum eio_close_reason that are no surprise */
+    int end;          /* enum eio_close_reason; -1: not over */
     int64_t ended_at_ms;
     enum sitting sitting[NSPS];
     bool left[NSPS];          /* by its own DISCONNECT; an answer to a later CONNECT did not come */

@@ -76,7 +76,7 @@ static struct confab_value *numbered(struct play *play, uint64_t id, bool with_b
     else if (roll(play, 5) == 0)
         confab_push(args, confab_binary(padding, 0));
     else if (roll(play, 4) == 0)
-        confab_push(args, confab_string_f("%0*u", 1 + (int)roll(play, 2000), 7u));
+        confab_push(args, confab_string_f("\xc3\xa9%0*u", 1 + (int)roll(play, 2000), 7u));
     return args;
 }
 
@@ -311,11 +311,21 @@ static void on_event(struct confab_socket *socket, struct confab_event *event, v
     do_something(play, seat, event);
 }
 
+/* Old clients say it behind the namespace's name; in `/` they sit from the opening on. */
+static struct seat *seat_of(struct play *play, struct confab_socket *socket)
+{
+    const struct confab_value *number = confab_get(confab_socket_auth(socket), "seat");
+    const char *text = confab_as_string(number, NULL);
+    if (number == NULL && play->opening != NULL)
+        return play->opening->seats[0];
+    return play_seat(play, text != NULL ? (uint32_t)strtoul(text, NULL, 10)
+                                        : (uint32_t)confab_as_int(number, 0));
+}
+
 static void on_connect(struct confab_socket *socket, void *user)
 {
     struct play *play = user;
-    const struct confab_value *auth = confab_socket_auth(socket);
-    struct seat *seat = play_seat(play, (uint32_t)confab_as_int(confab_get(auth, "seat"), 0));
+    struct seat *seat = seat_of(play, socket);
     PLAY_CHECK(play, !seat->was_open && !seat->refused && !seat->thrown);
     PLAY_CHECK(play, play->players[seat->player].session == seat->session);
     seat->socket = socket;
@@ -377,8 +387,7 @@ static void on_disconnect(struct confab_socket *socket, const char *reason, void
 static void middleware(struct confab_socket *socket, struct confab_token token, void *user)
 {
     struct play *play = user;
-    const struct confab_value *auth = confab_socket_auth(socket);
-    struct seat *seat = play_seat(play, (uint32_t)confab_as_int(confab_get(auth, "seat"), 0));
+    struct seat *seat = seat_of(play, socket);
     if (roll(play, 2) == 0)
         decide_middleware(play, token, seat);
     else

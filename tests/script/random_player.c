@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base64.h"
 #include "common/buf.h"
 #include "common/mem.h"
 #include "gateway/engineio/internal.h"
@@ -11,6 +10,7 @@
 #include "tests/script/random.h"
 
 #define BODY_LIMIT_BYTES (1u << 20)
+#define PING_MS 700 /* of old clients: the interval; more would use up their rates */
 
 static const char *const prefixes[NSPS] = {"", "/b,"};
 
@@ -40,7 +40,13 @@ static struct seat *sit_down(struct player *player, unsigned nsp)
 static void utter_connect(struct player *player, unsigned nsp)
 {
     char text[64];
-    snprintf(text, sizeof(text), "40%s{\"seat\":%u}", prefixes[nsp], sit_down(player, nsp)->number);
+    if (player->is_old && nsp == 0)
+        return; /* nothing that it could say tells of the seat */
+    unsigned number = sit_down(player, nsp)->number;
+    if (player->is_old)
+        snprintf(text, sizeof(text), "40/b?seat=%u,", number);
+    else
+        snprintf(text, sizeof(text), "40%s{\"seat\":%u}", prefixes[nsp], number);
     say(player, text);
 }
 
@@ -108,7 +114,7 @@ static void says(struct player *player, unsigned most)
 {
     struct client_letter *letter;
     while (most-- > 0 && (letter = first_unsaid(player)) != NULL &&
-           client_says(player->client, letter->kind, letter->bytes, letter->length))
+           client_says_letter(player->client, letter))
         client_letter_free(letter);
 }
 
@@ -117,17 +123,9 @@ static void submits(struct player *player, unsigned most)
 {
     struct client_letter *letter;
     struct buf body;
-    char bytes[64];
     buf_init(&body, BODY_LIMIT_BYTES);
     while (most-- > 0 && (letter = first_unsaid(player)) != NULL) {
-        if (body.len > 0)
-            buf_put_u8(&body, 0x1e);
-        if (letter->kind == FRAME_BINARY) {
-            buf_put_u8(&body, 'b');
-            buf_append(&body, bytes, base64_encode(bytes, letter->bytes, letter->length));
-        } else {
-            buf_append(&body, letter->bytes, letter->length);
-        }
+        client_adds_packet(player->client, letter, &body);
         client_letter_free(letter);
     }
     client_submits(player->client, buf_text(&body), body.len);
@@ -137,15 +135,20 @@ static void submits(struct player *player, unsigned most)
 static void pays_pong(struct player *player)
 {
     struct client *client = player->client;
+    int64_t now_ms = player->play->world.h.now_ms;
+    const char *beat = player->is_old ? "2" : "3";
+    if (player->is_old && now_ms >= player->pinged_at_ms + PING_MS)
+        player->owes_pong = true;
     if (!player->owes_pong || player->silent)
         return;
     player->owes_pong = false;
+    player->pinged_at_ms = now_ms;
     if (client->ws == NULL) {
-        struct client_letter *letter = client_letter_new(&player->unsaid, FRAME_TEXT, 200, "3", 1);
+        struct client_letter *letter = client_letter_new(&player->unsaid, FRAME_TEXT, 200, beat, 1);
         list_del(&letter->link);
         /* Between a text and its bytes it may stand, too: it is no message. */
         list_add_head(&player->unsaid, &letter->link);
-    } else if (!client_says(client, FRAME_TEXT, "3", 1)) {
+    } else if (!client_says(client, FRAME_TEXT, beat, 1)) {
         player->owes_pong = true;
     }
 }
@@ -269,10 +272,14 @@ static void gets(struct client *client, const struct eio_packet *packet)
         gets_message(player, text);
         break;
     case EIO_PACKET_PING:
+        PLAY_CHECK(play, !player->is_old);
         player->owes_pong = true;
         break;
     case EIO_PACKET_CLOSE:
         client->closed = true;
+        break;
+    case EIO_PACKET_PONG:
+        PLAY_CHECK(play, player->is_old);
         break;
     default:
         PLAY_CHECK(play, packet->type == EIO_PACKET_OPEN || packet->type == EIO_PACKET_NOOP);
@@ -326,6 +333,12 @@ static void opens(struct player *player)
         player->sitting[i] = AWAY;
         player->left[i] = false;
         player->seats[i] = NULL;
+    }
+    player->is_old = roll(play, 3) == 0;
+    player->pinged_at_ms = play->world.h.now_ms;
+    if (player->is_old) {
+        player->client->revision = EIO_REVISION_3;
+        sit_down(player, 0)->asked = true;
     }
     play->opening = player;
     int status = client_opens(player->client, roll(play, 2) == 0 ? EIO_POLLING : EIO_WEBSOCKET,
@@ -402,7 +415,8 @@ static void posts(struct player *player)
     if (!is_polling(client) || (client->post == NULL && first_unsaid(player) == NULL))
         return;
     if (client->post == NULL) {
-        if (client_begins_post(client, NULL) != 0)
+        bool is_binary = player->is_old && roll(player->play, 2) == 0;
+        if (client_begins_post(client, is_binary ? "application/octet-stream" : NULL) != 0)
             client->closed = true;
     } else if (!client->post->submitted && first_unsaid(player) != NULL) {
         submits(player, 1 + roll(player->play, 4));
