@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { constants, deflateRawSync } from 'node:zlib';
 
 import { createClient } from 'redis';
 
@@ -24,7 +25,7 @@ let gateway;
 let bystander;
 before(async () => {
   const options = [process.env.ASAN_OPTIONS, 'quarantine_size_mb=1', 'allocator_release_to_os_interval_ms=50'];
-  gateway = await Gateway.start(['--connect-timeout-ms', '1s'], { env: { ASAN_OPTIONS: options.filter(Boolean).join(':') } });
+  gateway = await Gateway.start(['--connect-timeout-ms', '1s', '--ws-compression', 'on'], { env: { ASAN_OPTIONS: options.filter(Boolean).join(':') } });
   bystander = await Bystander.join(gateway, 'Bystander');
 });
 afterEach(async () => {
@@ -219,6 +220,24 @@ describe('frames', () => {
       const { payload } = await closing.frame();
       assert.deepEqual([...payload], code.length === 1 ? [3, 234] : code);
     }
+  });
+
+  advisory('GHSA-hf5h-hh56-3vrg', 'what comes out of a compressed message is held against the limit while it comes', async () => {
+    const headers = { 'Sec-WebSocket-Extensions': 'permessage-deflate' };
+    const bombs = [10, 100].map((size) =>
+      deflateRawSync(Buffer.alloc(size * MiB), { level: 9, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4));
+    assert.ok(bombs[0].length < 11000);
+    await grewLess(32 * MiB, async () => {
+      for (const bomb of bombs) {
+        for (let i = 0; i < 10; i++) {
+          const wire = await upgrade(gateway, engine('websocket'), { headers });
+          assert.match(wire.answer.headers['sec-websocket-extensions'], /^permessage-deflate/);
+          wire.send(binary(bomb, { rsv: 4 }));
+          assert.equal(await wire.closeCode({ skip: true }), 1009);
+          await wire.ended();
+        }
+      }
+    });
   });
 
   advisory('CVE-2026-48779', 'very many tiny fragments and chunks', async () => {

@@ -2,7 +2,7 @@
  * confab-cast: the C API's broadcasts at a client's command, for tests of whole clusters. The Node
  * servers of tests/interop/lib/peer.js serve the same events.
  *
- *   cast {to, except, volatile, local, ordered}, event, args…   a broadcast; acknowledged
+ *   cast {to, except, volatile, local, ordered, plain}, event, args…   a broadcast; acknowledged
  *   others event, args…                                         to all but the sender; acknowledged
  *   join room, leave room                                       acknowledged
  *   data object                                                 becomes the socket's data
@@ -66,6 +66,8 @@ static void read_audience(const struct confab_value *how, struct confab_audience
         audience->flags |= CONFAB_VOLATILE;
     if (confab_as_bool(confab_get(how, "local"), false))
         audience->flags |= CONFAB_LOCAL;
+    if (confab_as_bool(confab_get(how, "plain"), false))
+        audience->flags |= CONFAB_COMPRESS_OFF;
 }
 
 /* ---- what takes its time ---- */
