@@ -13,12 +13,14 @@ const char *chat_limit_label(enum chat_limit limit)
     return labels[limit];
 }
 
-/* So many at once, in parts of the rate: a person pastes many lines; a script tries many names. */
+#define MESSAGES_AT_ONCE 500
+
+/* So many at once: a person pastes many lines; a script tries many names. */
 static int32_t burst_of(enum chat_limit limit, unsigned rate)
 {
     switch (limit) {
     case CHAT_LIMIT_MESSAGES:
-        return (int32_t)rate * 10;
+        return rate * 10 > MESSAGES_AT_ONCE ? (int32_t)rate * 10 : MESSAGES_AT_ONCE;
     case CHAT_LIMIT_SEND_MSG:
         return (int32_t)rate * 4;
     case CHAT_LIMIT_LOGINS:

@@ -3,9 +3,10 @@
  * what its frames, requests and bytes cost. While there is credit, a connection is read as soon as
  * something comes. Without, it queues for the rest of the turn: such connections are served one
  * after the other, a portion each, for a bounded time; then the turn ends, answers go out, and the
- * next turn begins with those that have credit. So whoever says little never waits for all those
- * who flood, however many they are; and with nobody else there, the loop turns at full speed for
- * whoever floods.
+ * next turn begins with those that have credit. They are written to in the same way: after those
+ * with credit, for a bounded time. So whoever says little never waits for all those who flood,
+ * however many they are; and with nobody else there, the loop turns at full speed for whoever
+ * floods.
  *
  * What nobody sensible sends at a high rate (requests on one connection, frames that end no
  * message) has rates of its own, above which a connection rests: it is not read until there is
@@ -24,7 +25,7 @@
 #define PORTION_FRAMES 32
 #define PORTION_REQUESTS 8
 
-/* For all that queue, in one turn. */
+/* For all that queue, in one turn; and for what they are sent. */
 #define SLICE_US 2000
 
 static const struct meter_rule credit_rule = {.per_second = CREDIT_PER_SECOND,
@@ -154,13 +155,18 @@ static void serve(struct conn *conn)
         fair_queue(conn);
 }
 
+bool fair_has_credit(const struct conn *conn)
+{
+    return meter_wait_ms(&conn->credit, &credit_rule, conn->net->now_ms) == 0;
+}
+
 void fair_readable(struct conn *conn)
 {
     struct net *net = conn->net;
 
     if (conn->resting || list_linked(&conn->queue))
         return;
-    if (meter_wait_ms(&conn->credit, &credit_rule, net->now_ms) == 0) {
+    if (fair_has_credit(conn)) {
         serve(conn);
         return;
     }
@@ -187,4 +193,16 @@ void fair_turn(struct net *net)
     }
     list_splice_tail(&batch, &net->queue);
     list_splice_tail(&net->queue, &batch);
+}
+
+void fair_flush(struct net *net)
+{
+    int64_t until_us = clock_mono_us() + SLICE_US;
+    struct list *it;
+
+    while ((it = list_pop(&net->patient)) != NULL) {
+        conn_look(container_of(it, struct conn, dirty));
+        if (clock_mono_us() >= until_us)
+            break;
+    }
 }

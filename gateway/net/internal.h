@@ -108,9 +108,10 @@ struct net {
 
     struct list listeners;
     struct list connections;
-    struct list dirty; /* connections to be looked at before the turn ends */
-    struct list dead;  /* connections to be freed */
-    struct list queue; /* connections whose turn to be read will come */
+    struct list dirty;   /* connections to be looked at before the turn ends */
+    struct list patient; /* the same, without credit: as far as there is time */
+    struct list dead;    /* connections to be freed */
+    struct list queue;   /* connections whose turn to be read will come */
     struct timerq rests;
     struct meter_rule request_rule, frame_rule;
     struct timerfifo timeouts[NET_TIMEOUT_COUNT];
@@ -165,7 +166,7 @@ struct conn {
         struct ws *ws;     /* owned, while CONN_WS */
     };
     struct list link;  /* in net's connections, or dead */
-    struct list dirty; /* in net's dirty, or in none */
+    struct list dirty; /* in net's dirty or patient, or in none */
     struct timerfifo_entry timer;
     struct list queue; /* in net's queue, or in none */
     struct timerq_entry rest;
@@ -211,6 +212,9 @@ void fair_inflated(struct conn *conn, size_t length_bytes); /* bytes that were n
 void fair_request(struct conn *conn);
 /* Serves those that queue, for a bounded time. */
 void fair_turn(struct net *net);
+bool fair_has_credit(const struct conn *conn);
+/* Looks at those that are patient, for a bounded time. */
+void fair_flush(struct net *net);
 int64_t fair_deadline(const struct net *net);
 
 /* ---- http.c ---- */

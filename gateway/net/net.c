@@ -109,6 +109,7 @@ static void init_parts(struct net *net)
     list_init(&net->listeners);
     list_init(&net->connections);
     list_init(&net->dirty);
+    list_init(&net->patient);
     list_init(&net->dead);
     list_init(&net->queue);
     timerq_init(&net->rests);
@@ -274,7 +275,7 @@ static void run_deadlines(struct net *net)
 
 /* Sends what this turn has made. Looking at one connection may mark others, also such that were
  * just looked at: each is taken once a round, and what comes up in the last round waits for the
- * next turn. */
+ * next turn. So do, when there is much, those who flood. */
 static void flush(struct net *net)
 {
     for (int round = 0; round < 8 && !list_empty(&net->dirty); round++) {
@@ -283,9 +284,16 @@ static void flush(struct net *net)
 
         list_init(&batch);
         list_splice_tail(&batch, &net->dirty);
-        while ((it = list_pop(&batch)) != NULL)
-            conn_look(container_of(it, struct conn, dirty));
+        while ((it = list_pop(&batch)) != NULL) {
+            struct conn *conn = container_of(it, struct conn, dirty);
+
+            if (fair_has_credit(conn))
+                conn_look(conn);
+            else
+                list_add_tail(&net->patient, &conn->dirty);
+        }
     }
+    fair_flush(net);
 }
 
 static int64_t next_deadline(struct net *net)
@@ -304,7 +312,7 @@ static int64_t next_deadline(struct net *net)
     if (net->accept_paused && net->accept_again_at_ms > net->now_ms &&
         net->accept_again_at_ms < at_ms)
         at_ms = net->accept_again_at_ms;
-    return list_empty(&net->dirty) ? at_ms : net->now_ms;
+    return list_empty(&net->dirty) && list_empty(&net->patient) ? at_ms : net->now_ms;
 }
 
 static void set_timer(struct net *net)
