@@ -133,16 +133,14 @@ static const char *read_parameter(const char *at, struct offer *offer)
     at = read_token(skip_blanks(at), &name);
     if (at == NULL)
         return NULL;
-    at = skip_blanks(at);
     if (*at == '=') {
-        at = skip_blanks(at + 1);
+        at++;
         at = *at == '"' ? read_quoted(at, room, &value) : read_token(at, &value);
         if (at == NULL)
             return NULL;
-        at = skip_blanks(at);
     }
     note(offer, &name, &value);
-    return at;
+    return skip_blanks(at);
 }
 
 /* Up to the comma behind it, or the end. */

@@ -8,10 +8,11 @@ import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 import { Emitter } from '@socket.io/redis-emitter';
 import { createClient } from 'redis';
-import WebSocket from 'ws';
+import WebSocket, { WebSocketServer } from 'ws';
 
 import { closeAll, closeLeftovers, connect, heard } from './lib/clients.js';
 import { closes, growth } from './lib/counts.js';
+import { askOld, closeOldLeftovers, connectOld, generations } from './lib/elders.js';
 import { Gateway, Redis } from './lib/processes.js';
 import { Polling, binary, cutAll, engine, frame, once, opcodes, text, upgrade } from './lib/raw.js';
 
@@ -87,6 +88,30 @@ describe('what is agreed on', () => {
       assert.deepEqual([answer.status, answer.headers['sec-websocket-extensions']], [status, agreed]);
     });
   }
+
+  // What each side's own limits or leniency decide is above.
+  test('as by ws of npm, which is told to forget, too', async () => {
+    const perMessageDeflate = { serverNoContextTakeover: true, clientNoContextTakeover: true };
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate });
+    await new Promise((done) => server.on('listening', done));
+    const name = 'permessage-deflate';
+    const ask = async (to, target, offer) => {
+      const { answer } = await upgrade(to, target, { headers: { 'Sec-WebSocket-Extensions': offer } });
+      const agreed = answer.headers['sec-websocket-extensions']?.split('; ').sort();
+      return { offer, status: answer.status, agreed, said: answer.status === 400 ? answer.body : '' };
+    };
+    try {
+      for (const offer of [undefined, '', name, `${name};`, `${name},`, `,${name}`, `${name},,x`, `${name} ; server_no_context_takeover , y ; z`, 'x', 'x, y;z', 'x;y=z;a="b"',
+        'x;y="z', 'x;y=', 'x;y=""', 'x;y="a b"', 'x;y="a\\b"', 'x;y="a\\"', 'x;y==z', 'x;y z', 'x y', 'x;;y', '=', '"x"', ';x', 'x;"y"', 'é', 'x;y=(z)', `x, ${name}`,
+        `${name}; server_max_window_bits=8`, `${name}; server_max_window_bits="9"`, `${name}; server_max_window_bits=15`, `${name}; client_max_window_bits`,
+        `${name}; server_no_context_takeover; client_no_context_takeover`, `${name}, ${name}; server_max_window_bits=9`, [name, 'x'], ['x', name]]) {
+        assert.deepEqual(await ask(gateway, engine('websocket'), offer), await ask(server.address(), '/', offer), String(offer));
+      }
+    } finally {
+      cutAll();
+      server.close();
+    }
+  });
 
   test('off, as it is by default, nothing is, and RSV1 breaks the protocol', async () => {
     const own = await Gateway.start();
@@ -173,6 +198,28 @@ describe('socket.io-client', () => {
     });
     assert.equal(sent, agreed.length);
     closeAll(...agreed, ...others);
+  });
+});
+
+describe('clients of socket.io 1 and 2', () => {
+  test('agree on it, too', async () => {
+    const own = await Gateway.start(['--ws-compression', 'on', '--allow-eio3', 'on'], { binary: 'confab-elders' });
+    try {
+      for (const io of Object.values(generations)) {
+        const sent = await growth(own, counted('sent'), async () => {
+          const received = await growth(own, counted('inflated'), async () => {
+            const socket = await connectOld(io, own.url, { transports: ['websocket'] });
+            const value = 'of old '.repeat(1000);
+            assert.deepEqual(await askOld(socket, 'echo', value), [value]);
+          });
+          assert.equal(received, 1);
+        });
+        assert.equal(sent, 1);
+      }
+    } finally {
+      closeOldLeftovers();
+      await own.stop();
+    }
   });
 });
 

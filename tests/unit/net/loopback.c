@@ -197,6 +197,7 @@ void loopback_stop(struct loopback *loopback)
 {
     eio_engine_each(loopback->engine, shut, loopback);
     loopback_turn(loopback);
+    eio_engine_each(loopback->engine, shut, loopback); /* those that opened in this turn */
     net_free(&loopback->net);
     eio_engine_reap(loopback->engine);
     eio_engine_free(&loopback->engine);

@@ -94,16 +94,62 @@ static void say_request(struct crowd *crowd, struct peer *peer)
 
 static void say_upgrade(struct crowd *crowd, struct peer *peer)
 {
+    static const char *const offers[] = {
+        "", "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n",
+        "Sec-WebSocket-Extensions: ;\r\n"};
     const char *sid = below(crowd, 2) == 0 ? crowd->sids[below(crowd, 4)] : "";
     char text[500];
     int length = snprintf(text, sizeof(text),
                           "GET /engine.io/" WEBSOCKET "%s%s HTTP/1.1\r\nHost: a\r\n"
                           "Connection: Upgrade\r\nUpgrade: websocket\r\n"
                           "Sec-WebSocket-Version: 13\r\n"
-                          "Sec-WebSocket-Key: IQf1bbYdoTpyLojpyoWiuQ==\r\n\r\n",
-                          sid[0] != '\0' ? "&sid=" : "", sid);
+                          "Sec-WebSocket-Key: IQf1bbYdoTpyLojpyoWiuQ==\r\n%s\r\n",
+                          sid[0] != '\0' ? "&sid=" : "", sid, offers[below(crowd, 4)]);
 
     say(peer, text, (size_t)length);
+}
+
+/* A frame whose mask changes nothing. */
+static void say_whole(struct peer *peer, int first, const void *payload, size_t length)
+{
+    uint8_t frame[80] = {(uint8_t)first, (uint8_t)(0x80 | length)};
+
+    assert_true(length + 6 <= sizeof(frame));
+    memcpy(frame + 6, payload, length);
+    say(peer, frame, length + 6);
+}
+
+/* A compressed message, perhaps in two fragments with something between, perhaps damaged. */
+static void say_packed(struct crowd *crowd, struct peer *peer)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } packed[] = {
+        {"\x32\xc9\xc8\x04\x00", 5},
+        {"\x32\x49\xcb\xc9\xcf\x4f\x01\x00", 8},
+        {"\x32\x49\xce\xc9\x2f\x4e\x05\x00", 8},
+        {"\x32\xa9\x18\x05\x44\x03\x00\x00", 8},
+        {"\x62\x60\x18\x05\xa3\x60\x14\x0c\x77\x00\x00", 11},
+    };
+    size_t i = below(crowd, TEST_COUNT(packed));
+    size_t cut = below(crowd, packed[i].length + 1);
+    char bytes[64];
+
+    assert_true(packed[i].length <= sizeof(bytes));
+    memcpy(bytes, packed[i].bytes, packed[i].length);
+    if (below(crowd, 10) == 0)
+        bytes[below(crowd, packed[i].length)] = (char)below(crowd, 256);
+    if (below(crowd, 2) == 0) {
+        say_whole(peer, FIN | DEFLATED | OP_TEXT, bytes, packed[i].length);
+        return;
+    }
+    say_whole(peer, DEFLATED | OP_TEXT, bytes, cut);
+    if (below(crowd, 2) == 0)
+        say_whole(peer, FIN | OP_PING, "p", 1);
+    if (below(crowd, 4) != 0)
+        say_whole(peer, FIN | OP_CONTINUATION, bytes + cut, packed[i].length - cut);
 }
 
 static void say_frame(struct crowd *crowd, struct peer *peer)
@@ -166,7 +212,9 @@ static void act(struct crowd *crowd, size_t i)
         glean(crowd, peer);
         break;
     default:
-        if (crowd->is_ws[i])
+        if (crowd->is_ws[i] && below(crowd, 4) == 0)
+            say_packed(crowd, peer);
+        else if (crowd->is_ws[i])
             say_frame(crowd, peer);
         else
             say_request(crowd, peer);
@@ -209,6 +257,7 @@ static void run(uint64_t seed, bool asking)
                 .body_timeout_ms = 50,
                 .write_timeout_ms = 50,
                 .close_timeout_ms = 20,
+                .compression.ws_from_bytes = seed % 4 != 0 ? 100 : 0,
                 .max_connections = PEERS - 2},
     };
     struct crowd *crowd = calloc(1, sizeof(*crowd));

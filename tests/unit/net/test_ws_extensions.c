@@ -131,6 +131,8 @@ static void test_refused(void **state)
         OURS "; client_max_window_bits=10\"",
         OURS "; client_max_window_bits=10 11",
         OURS "; client_max_window_bits==10",
+        OURS "; client_max_window_bits =10",
+        OURS "; client_max_window_bits= 10",
         OURS " client_max_window_bits",
         OURS "; \"client_max_window_bits\"",
         OURS "; a b",
