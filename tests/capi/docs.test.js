@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { ask, closeAll, closeLeftovers, connect, heard, open } from '../interop/lib/clients.js';
-import { binaries, eventually, killLeftovers } from '../interop/lib/processes.js';
+import { Redis, binaries, eventually, killLeftovers } from '../interop/lib/processes.js';
 import { compile, environment, root, start } from './lib/installed.js';
 
 const page = readFileSync(join(root, 'docs/c-api.md'), 'utf8');
@@ -126,6 +126,100 @@ test('Namespaces, rooms, and who hears what', async () => {
   const error = await new Promise((done) => open(`${server.url}/elsewhere`).on('connect_error', done));
   assert.equal(error.message, 'Invalid namespace');
   closeAll(...sockets);
+  await server.stop();
+});
+
+test('Handlers and middleware of one socket', async () => {
+  const server = await serve('Handlers and middleware of one socket');
+  const [one, other] = [await connect(server.url), await connect(server.url)];
+  const moved = heard(other, 'moved');
+  assert.equal(await ask(one, 'move', 'e4'), 1);
+  assert.deepEqual(await moved, ['e4']);
+  const unknown = heard(one, 'unknown');
+  one.emit('dance');
+  assert.deepEqual(await unknown, ['dance']);
+  const tired = heard(other, 'tired');
+  assert.equal(await ask(one, 'move', 'e5'), 'no moves left');
+  assert.deepEqual(await tired, ['no moves left']);
+  assert.equal(await ask(other, 'move', 'e5'), 1);
+  closeAll(one, other);
+  await server.stop();
+});
+
+test('Namespaces that come with their clients', async () => {
+  const server = await serve('Namespaces that come with their clients');
+  const refused = async (name, options) => (await new Promise((done) => open(`${server.url}${name}`, options).on('connect_error', done))).message;
+  const [clock, vase] = [await connect(`${server.url}/auction-clock`), await connect(`${server.url}/auction-vase`)];
+  assert.equal(await refused('/auction-one-too-many'), 'Invalid namespace');
+  const bid = heard(clock, 'bid');
+  clock.emit('bid', 100);
+  assert.deepEqual(await bid, ['/auction-clock', 100]);
+  assert.equal(await refused('/private/desk', { auth: { key: 'wrong' } }), 'Invalid namespace');
+  const desk = await connect(`${server.url}/private/desk`, { auth: { key: 'sesame' } });
+  const closing = [heard(clock, 'closing'), heard(vase, 'closing')];
+  desk.emit('closing');
+  await Promise.all(closing);
+  assert.deepEqual(vase.log, [['closing']]);
+  closeAll(clock, vase, desk);
+  await server.stop();
+});
+
+test('Questions and orders to many sockets', async () => {
+  const server = await serve('Questions and orders to many sockets');
+  const [ann, bob, eve] = [await connect(server.url), await connect(server.url), await connect(server.url)];
+  for (const { id } of [ann, bob]) assert.equal(await ask(eve, 'invite', id), 'no error');
+  assert.equal(await ask(eve, 'invite', 1), 'invalid argument');
+  const [status, ids] = await new Promise((done) => eve.emit('who', (...answer) => done(answer)));
+  assert.deepEqual([status, ids.sort()], ['ok', [ann.id, bob.id].sort()]);
+  const poll = () => new Promise((done) => eve.emit('poll', 'tea?', (...answer) => done(answer)));
+  ann.on('vote', (question, answer) => answer(question === 'tea?'));
+  bob.once('vote', (question, answer) => answer(true));
+  assert.deepEqual(await poll(), ['ok', 2]);
+  assert.deepEqual(await poll(), ['timed_out', 1]);
+  const gone = heard(ann, 'disconnect');
+  assert.equal(await ask(eve, 'ban', ann.id), 'no error');
+  assert.equal((await gone)[0], 'io server disconnect');
+  closeAll(ann, bob, eve);
+  await server.stop();
+});
+
+test('From server to server', async () => {
+  const redis = await Redis.start();
+  const name = build('From server to server');
+  const servers = await Promise.all([1, 2, 3].map(() => start(name, ['--redis', redis.url])));
+  await Promise.all(servers.map((server) => server.ready()));
+  const [here, there, too] = [await connect(servers[0].url), await connect(servers[1].url), await connect(servers[1].url)];
+  await eventually(async () => {
+    const [status, counts] = await new Promise((done) => here.emit('ask', (...answer) => done(answer)));
+    return status === 'ok' && counts.length === 2 && counts.includes(0) && counts.includes(2);
+  }, 5000, 'an answer from each of the others');
+  const news = [heard(there, 'news'), heard(too, 'news')];
+  here.emit('tell', 'hello', 1);
+  assert.deepEqual(await Promise.all(news), [['hello', 1], ['hello', 1]]);
+  await ask(here, 'ask');
+  assert.deepEqual(here.log, []);
+  closeAll(here, there, too);
+  for (const server of servers) await server.stop();
+  await redis.stop();
+});
+
+test('Clients that come back', async () => {
+  const server = await start(build('Clients that come back'), ['--recovery-ms', '10s']);
+  const admin = await connect(`${server.url}/admin`);
+  const reader = open(server.url);
+  const [recovered, rooms] = await heard(reader, 'state');
+  assert.deepEqual([recovered, rooms], [false, [reader.id, 'news']]);
+  const lost = heard(reader, 'disconnect');
+  reader.io.engine.close();
+  await lost;
+  await eventually(async () => (await server.metrics()).get('confab_sockets') === 1, 5000, 'the loss to be known');
+  admin.emit('publish', 'while you were away');
+  const [state, missed] = [heard(reader, 'state'), heard(reader, 'news')];
+  reader.connect();
+  assert.equal((await missed)[0], 'while you were away');
+  assert.deepEqual((await state).slice(0, 2), [true, rooms]);
+  assert.equal(reader.recovered, true);
+  closeAll(reader, admin);
   await server.stop();
 });
 

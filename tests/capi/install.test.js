@@ -1,6 +1,7 @@
 // What `cmake --install` puts where, and the ways in which a program elsewhere finds it.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -40,6 +41,13 @@ test('everything is there, and every public header', () => {
   const headers = (directory) => readdirSync(directory).filter((file) => file.endsWith('.h')).sort();
   assert.deepEqual(headers(join(prefix, 'include/confab')), headers(join(root, 'include/confab')));
   assert.deepEqual(readdirSync(join(prefix, 'include')), ['confab']);
+});
+
+test('every header stands alone, in C++ as well', { skip: spawnSync('c++', ['--version']).error && 'no C++ compiler' }, () => {
+  for (const file of readdirSync(join(prefix, 'include/confab'))) {
+    writeFileSync(join(work, 'header.cc'), `#include <confab/${file}>\n`);
+    run('c++', ['-std=c++11', '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only', ...pkgConfig('--cflags'), join(work, 'header.cc')]);
+  }
 });
 
 test('nothing in what is installed knows where it was made', () => {
