@@ -98,6 +98,7 @@ static void make_server(struct gateway *gateway)
         .max_namespaces = (unsigned)gateway->options.max_namespaces,
         .max_rooms = (unsigned)gateway->options.max_rooms,
         .max_acks = (unsigned)gateway->options.max_acks,
+        .max_attachments = (unsigned)gateway->options.max_attachments,
         .max_pending = (size_t)gateway->options.max_pending,
         .recovery_ms = gateway->options.recovery_ms,
         .recovery_notice_ms = gateway->options.ping_interval_ms + gateway->options.ping_timeout_ms,

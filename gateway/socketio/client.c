@@ -289,7 +289,8 @@ static void on_message(void *user, struct eio_session *session, enum frame_kind 
         watch_incomplete(client);
     } else {
         if (status == CONFAB_ELIMIT)
-            sio_limit(server, SERVER_LIMIT_PACKET);
+            sio_limit(server, client->decoder.has_too_many ? SERVER_LIMIT_ATTACHMENTS
+                                                           : SERVER_LIMIT_PACKET);
         protocol_error(client);
     }
 }
@@ -310,6 +311,7 @@ static void on_open(void *user, struct eio_session *session)
     client->revision = (uint8_t)eio_session_revision(session);
     sio_decoder_init(&client->decoder);
     client->decoder.takes_queries = sio_client_is_old(client);
+    client->decoder.max_attachments = client->server->config.max_attachments;
     list_add_tail(&server->clients, &client->link);
     server->client_count++;
     eio_session_set_user(session, client);

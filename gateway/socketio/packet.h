@@ -39,7 +39,7 @@ bool sio_event_is_reserved(const char *name, size_t length_bytes);
 
 /* ---- reading ---- */
 
-#define SIO_ATTACHMENTS_MAX 10 /* as in stock decoders */
+#define SIO_ATTACHMENTS_USUAL 10 /* as in stock decoders */
 #define SIO_NSP_MAX_BYTES 512
 #define SIO_JSON_DEPTH_MAX 256
 
@@ -52,8 +52,11 @@ struct sio_decoder {
     struct confab_value *map;    /* the latest packet in msgpack; owned, NULL: none */
     bool takes_queries;          /* behind the namespace, as clients of socket.io 1 and 2 have them;
                                     they do not count for SIO_NSP_MAX_BYTES */
+    bool has_too_many;           /* attachments: why the latest answer was CONFAB_ELIMIT */
+    unsigned max_attachments;    /* of a packet */
 };
 
+/* Nothing pending, no queries, SIO_ATTACHMENTS_USUAL; the owner may set the latter two. */
 void sio_decoder_init(struct sio_decoder *decoder);
 void sio_decoder_fini(struct sio_decoder *decoder);
 
@@ -66,7 +69,7 @@ bool sio_decoder_awaits(const struct sio_decoder *decoder);
  * not reserved; ACK: an array; CONNECT_ERROR: an object or text; DISCONNECT: nothing) or NULL where
  * the text had none. `data` is the caller's to release; `nsp` is borrowed, from `bytes` or from the
  * decoder, until the next call. CONFAB_EPARTIAL: more messages belong to it.
- * Errors: CONFAB_EPARSE; CONFAB_ELIMIT beyond SIO_ATTACHMENTS_MAX, SIO_NSP_MAX_BYTES, or
+ * Errors: CONFAB_EPARSE; CONFAB_ELIMIT beyond max_attachments, SIO_NSP_MAX_BYTES, or
  * max_packet_bytes for text and attachments together. An attachment that the text names several
  * times counts as so many, since it would leave as so many. After an error only fini may follow.
  */

@@ -30,6 +30,8 @@ void sio_decoder_init(struct sio_decoder *decoder)
     decoder->pending = NULL;
     decoder->map = NULL;
     decoder->takes_queries = false;
+    decoder->has_too_many = false;
+    decoder->max_attachments = SIO_ATTACHMENTS_USUAL;
 }
 
 static void drop_pending(struct sio_decoder *decoder)
@@ -83,8 +85,8 @@ static int read_type(struct cursor *text, struct sio_packet *packet, bool *binar
     return CONFAB_OK;
 }
 
-/* The number before the `-`: 1 to SIO_ATTACHMENTS_MAX. */
-static int read_attachments(struct cursor *text, size_t *attachments)
+/* The number before the `-`: 1 to max_attachments. */
+static int read_attachments(struct sio_decoder *decoder, struct cursor *text, size_t *attachments)
 {
     const char *dash = memchr(text->at, '-', text->left);
     double count;
@@ -92,7 +94,8 @@ static int read_attachments(struct cursor *text, size_t *attachments)
         return CONFAB_EPARSE;
     if (isinf(count) || count != floor(count) || count < 1)
         return CONFAB_EPARSE;
-    if (count > SIO_ATTACHMENTS_MAX)
+    decoder->has_too_many = count > decoder->max_attachments;
+    if (decoder->has_too_many)
         return CONFAB_ELIMIT;
     *attachments = (size_t)count;
     skip(text, (size_t)(dash - text->at) + 1);
@@ -204,7 +207,7 @@ static int decode_text(struct sio_decoder *decoder, const char *bytes, size_t le
     packet->wire_bytes = length_bytes;
     int status = read_type(&text, packet, &binary);
     if (status == CONFAB_OK && binary)
-        status = read_attachments(&text, &attachments);
+        status = read_attachments(decoder, &text, &attachments);
     if (status == CONFAB_OK)
         status = read_namespace(&text, decoder->takes_queries, packet);
     if (status == CONFAB_OK)
@@ -218,11 +221,12 @@ static int decode_text(struct sio_decoder *decoder, const char *bytes, size_t le
 }
 
 /* The packet leaves whole; its namespace stays in `pending`, which the next call drops. */
-static int complete(struct sio_pending *pending, size_t max_packet_bytes, struct sio_packet *packet)
+static int complete(struct sio_decoder *decoder, size_t max_packet_bytes, struct sio_packet *packet)
 {
+    struct sio_pending *pending = decoder->pending;
     if (pending->packet.data != NULL) {
         int status = value_fill_placeholders(&pending->packet.data, pending->attachments,
-                                             SIO_ATTACHMENTS_MAX, max_packet_bytes);
+                                             decoder->max_attachments, max_packet_bytes);
         if (status != CONFAB_OK)
             return status;
     }
@@ -245,7 +249,7 @@ static int decode_binary(struct sio_decoder *decoder, const char *bytes, size_t 
     confab_push(pending->attachments, confab_binary(bytes, length_bytes));
     pending->bytes += length_bytes;
     pending->missing--;
-    return pending->missing == 0 ? complete(pending, max_packet_bytes, packet) : CONFAB_EPARTIAL;
+    return pending->missing == 0 ? complete(decoder, max_packet_bytes, packet) : CONFAB_EPARTIAL;
 }
 
 bool sio_decoder_awaits(const struct sio_decoder *decoder)

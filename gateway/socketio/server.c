@@ -28,6 +28,8 @@ static struct server_config with_defaults(const struct server_config *given)
         config.max_namespaces = 64;
     if (config.max_acks == 0)
         config.max_acks = 1000;
+    if (config.max_attachments == 0)
+        config.max_attachments = SIO_ATTACHMENTS_USUAL;
     if (config.max_rooms == 0)
         config.max_rooms = 1000;
     if (config.max_pending == 0)

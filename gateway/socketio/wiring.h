@@ -45,6 +45,7 @@ struct server_config {
     size_t max_encoded_bytes;   /* text of an emit, whoever's; larger ones are dropped (64 MiB) */
     unsigned max_namespaces;    /* joined by one client at a time (64) */
     unsigned max_acks;          /* acknowledgements one socket owes (1000) */
+    unsigned max_attachments;   /* of a packet (10) */
     bool msgpack;               /* packets in socket.io-msgpack-parser's form (Socket.IO's text) */
     unsigned max_rooms;         /* of one socket, its own included (1000) */
     size_t max_pending; /* decisions owed to all clients: beyond, requests and CONNECTs that need
@@ -133,6 +134,7 @@ void server_set_post(struct confab_server *server, server_post_fn *post, void *u
 /* What was dropped, refused or closed because of a limit: symbol, label for metrics. */
 #define SERVER_LIMITS(X)                                \
     X(SERVER_LIMIT_PACKET, "sio_packet_bytes")          \
+    X(SERVER_LIMIT_ATTACHMENTS, "sio_attachments")      \
     X(SERVER_LIMIT_WAITING, "sio_waiting_bytes")        \
     X(SERVER_LIMIT_NAMESPACES, "sio_namespaces")        \
     X(SERVER_LIMIT_AUTH, "sio_auth_bytes")              \

@@ -10,7 +10,7 @@ import { Gateway } from './lib/processes.js';
 let gateway;
 before(async () => {
   gateway = await Gateway.start(['--max-packets-per-second', '100', '--max-per-second-bytes', '1MB',
-    '--max-rooms', '3', '--chat-messages-per-second', '1', '--chat-send-msg-per-second', '0']);
+    '--max-rooms', '3', '--max-attachments', '3', '--chat-messages-per-second', '1', '--chat-send-msg-per-second', '0']);
 });
 afterEach(closeLeftovers);
 after(() => gateway?.stop());
@@ -29,6 +29,17 @@ for (const name of ['polling', 'websocket']) {
       });
       assert.ok(grown > 0);
       assert.ok(socket.connected);
+    });
+
+    test('too many attachments end the session, and are counted', async () => {
+      const socket = await connect(gateway.url, transports[name]);
+      const parts = (count) => Array.from({ length: count }, () => Buffer.from('x'));
+      await ask(socket, 'send_msg', parts(3));
+      assert.equal(await growth(gateway, drops('sio_attachments'), async () => {
+        const gone = new Promise((done) => socket.once('disconnect', done));
+        socket.emit('send_msg', parts(4));
+        await gone;
+      }), 1);
     });
 
     test('so are too many bytes', async () => {

@@ -94,6 +94,26 @@ static void test_attachment_bytes(void **state)
     sio_decoder_fini(&decoder);
 }
 
+static void test_attachments_allowed(void **state)
+{
+    (void)state;
+    struct sio_decoder decoder;
+    struct sio_packet packet;
+    for (unsigned most = 1; most < 30; most += 14) {
+        char text[16];
+        for (unsigned count = most; count <= most + 1; count++) {
+            sio_decoder_init(&decoder);
+            decoder.max_attachments = most;
+            int length = snprintf(text, sizeof(text), "5%u-[\"a\"]", count);
+            assert_int_equal(
+                sio_decode(&decoder, FRAME_TEXT, text, (size_t)length, LIMIT_BYTES, &packet),
+                count == most ? CONFAB_EPARTIAL : CONFAB_ELIMIT);
+            assert_true(decoder.has_too_many == (count > most));
+            sio_decoder_fini(&decoder);
+        }
+    }
+}
+
 static void test_whole_awaits_nothing(void **state)
 {
     (void)state;
@@ -143,8 +163,8 @@ static void test_one_attachment_in_many_places(void **state)
 {
     (void)state;
     struct sio_packet packet;
-    assert_int_equal(decode_shared(SIO_ATTACHMENTS_MAX, 1, &packet), CONFAB_OK);
-    assert_int_equal(decode_shared(SIO_ATTACHMENTS_MAX + 1, 1, &packet), CONFAB_ELIMIT);
+    assert_int_equal(decode_shared(SIO_ATTACHMENTS_USUAL, 1, &packet), CONFAB_OK);
+    assert_int_equal(decode_shared(SIO_ATTACHMENTS_USUAL + 1, 1, &packet), CONFAB_ELIMIT);
     assert_int_equal(decode_shared(4, LIMIT_BYTES / 4, &packet), CONFAB_OK);
     assert_int_equal(decode_shared(5, LIMIT_BYTES / 4, &packet), CONFAB_ELIMIT);
 }
@@ -343,6 +363,7 @@ int main(void)
         TEST(test_every_byte),
         TEST(test_limits),
         TEST(test_attachment_bytes),
+        TEST(test_attachments_allowed),
         TEST(test_whole_awaits_nothing),
         TEST(test_decoder_goes_on),
         TEST(test_unanswerable_ids),
