@@ -12,13 +12,20 @@
 #define MEMORY_LEVEL 8    /* zlib's own default */
 #define PIECE_BYTES 16384
 
+/* To read a block's codes takes microseconds, even when nothing but its end follows. A packer with
+ * the least memory that zlib knows begins a block for every 127 bytes, and each flush in the middle
+ * of a message is two. */
+#define BLOCKS_MIN 1024
+#define BYTES_PER_BLOCK 100
+
 /* An empty block ends each message, and these bytes of it are left out. */
 static const uint8_t tail[4] = {0, 0, 0xff, 0xff};
 
 struct ws_deflate {
     z_stream packing, unpacking;
     bool can_pack, can_unpack;
-    bool at_end; /* a block came that calls itself the last */
+    bool at_end;   /* a block came that calls itself the last */
+    size_t blocks; /* of this message */
     uint8_t piece[PIECE_BYTES];
 };
 
@@ -63,6 +70,7 @@ static void start_unpacking(struct ws_deflate *zip)
     int status;
 
     zip->at_end = false;
+    zip->blocks = 0;
     if (zip->can_unpack) {
         status = inflateReset(stream);
     } else {
@@ -75,6 +83,24 @@ static void start_unpacking(struct ws_deflate *zip)
     (void)status;
 }
 
+/* zlib's words for where it stands; see inflate() in zlib.h. */
+static bool is_behind_block(const z_stream *stream)
+{
+    return (stream->data_type & 128) != 0;
+}
+
+static bool is_behind_last_block(const z_stream *stream)
+{
+    return is_behind_block(stream) && (stream->data_type & 64) != 0;
+}
+
+/* And not inside the three bits that the next one begins with. */
+static bool is_between_blocks(const z_stream *stream)
+{
+    return is_behind_block(stream) && (stream->data_type & 63) < 3;
+}
+
+/* Up to a block's end. */
 static enum ws_inflated unpack_piece(struct ws_deflate *zip, struct buf *out)
 {
     z_stream *stream = &zip->unpacking;
@@ -85,12 +111,16 @@ static enum ws_inflated unpack_piece(struct ws_deflate *zip, struct buf *out)
         inflateReset(stream);
     stream->next_out = zip->piece;
     stream->avail_out = PIECE_BYTES;
-    status = inflate(stream, Z_SYNC_FLUSH);
-    zip->at_end = status == Z_STREAM_END;
+    status = inflate(stream, Z_BLOCK);
+    zip->at_end = status == Z_STREAM_END || is_behind_last_block(stream);
     if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
         return WS_INFLATE_CORRUPT;
     buf_append(out, zip->piece, PIECE_BYTES - stream->avail_out);
-    return buf_error(out) == 0 ? WS_INFLATED : WS_INFLATE_TOO_BIG;
+    if (buf_error(out) != 0)
+        return WS_INFLATE_TOO_BIG;
+    if (is_behind_block(stream) && ++zip->blocks > BLOCKS_MIN + out->len / BYTES_PER_BLOCK)
+        return WS_INFLATE_CORRUPT;
+    return WS_INFLATED;
 }
 
 static enum ws_inflated unpack(struct ws_deflate *zip, const void *bytes, size_t length_bytes,
@@ -108,12 +138,6 @@ static enum ws_inflated unpack(struct ws_deflate *zip, const void *bytes, size_t
     return result;
 }
 
-/* zlib's word for it; see inflate() in zlib.h. */
-static bool is_between_blocks(const struct ws_deflate *zip)
-{
-    return (zip->unpacking.data_type & 128) != 0;
-}
-
 enum ws_inflated ws_inflate(struct ws_deflate *zip, const void *bytes, size_t length_bytes,
                             struct buf *out)
 {
@@ -126,7 +150,7 @@ enum ws_inflated ws_inflate(struct ws_deflate *zip, const void *bytes, size_t le
     if (result != WS_INFLATED || zip->at_end)
         return result;
     result = unpack(zip, tail, sizeof(tail), out);
-    if (result == WS_INFLATED && !is_between_blocks(zip))
+    if (result == WS_INFLATED && (zip->at_end || !is_between_blocks(&zip->unpacking)))
         return WS_INFLATE_CORRUPT;
     return result;
 }

@@ -18,7 +18,9 @@ void ws_deflate_free(struct ws_deflate **deflate);
 
 enum ws_inflated {
     WS_INFLATED,
-    WS_INFLATE_CORRUPT, /* or cut off: a message ends where a block ends */
+    /* Or cut off: a message ends where a block ends. Or made of far more blocks than any packer
+     * makes of so many bytes: each takes time even when it is empty. */
+    WS_INFLATE_CORRUPT,
     WS_INFLATE_TOO_BIG, /* the limit of `out` was reached, and there was more */
 };
 

@@ -214,6 +214,80 @@ static void test_limit(void **state)
     buf_fini(&out);
 }
 
+/* Without the tail, and a flush behind every so many bytes. */
+static uint8_t *pack_small(const char *text, size_t length, size_t step, size_t *packed)
+{
+    z_stream stream = {0};
+    size_t room = 2 * length + 1000;
+    uint8_t *bytes = malloc(room);
+
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, -9, 1, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_out = bytes;
+    stream.avail_out = (uInt)room;
+    for (size_t at = 0; at < length; at += step) {
+        stream.next_in = (Bytef *)(uintptr_t)(text + at);
+        stream.avail_in = (uInt)(length - at < step ? length - at : step);
+        assert_int_equal(deflate(&stream, Z_SYNC_FLUSH), Z_OK);
+    }
+    *packed = room - stream.avail_out - 4;
+    deflateEnd(&stream);
+    return bytes;
+}
+
+/* What packers with little memory make of it, and those that flush within a message. */
+static void test_small_blocks(void **state)
+{
+    static const size_t steps[] = {LIMIT, 1000, 250};
+    char *text = malloc(LIMIT);
+    struct buf out;
+
+    buf_init(&out, LIMIT);
+    for (unsigned sort = 0; sort < 3; sort++) {
+        fill(text, LIMIT, sort);
+        for (size_t i = 0; i < TEST_COUNT(steps); i++) {
+            size_t length;
+            uint8_t *bytes = pack_small(text, LIMIT, steps[i], &length);
+
+            assert_int_equal(run(*state, bytes, length, &out), WS_INFLATED);
+            assert_int_equal(out.len, LIMIT);
+            assert_memory_equal(out.data, text, LIMIT);
+            free(bytes);
+        }
+    }
+    buf_fini(&out);
+    free(text);
+}
+
+/* A message of nothing but blocks: little to take in, much to do. */
+static void test_too_many_blocks(void **state)
+{
+    static const struct {
+        uint8_t block[5];
+        size_t length;
+    } cases[] = {
+        {{0x03, 0x00}, 2},                   /* each calls itself the last */
+        {{0x02, 0x08, 0x20, 0x80, 0x00}, 5}, /* four of ten bits */
+        {{0x00, 0x00, 0x00, 0xff, 0xff}, 5}, /* stored ones */
+    };
+    size_t room = 5 * 20000;
+    uint8_t *bytes = malloc(room);
+    struct buf out;
+
+    buf_init(&out, LIMIT);
+    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+        size_t length = cases[i].length;
+
+        for (size_t at = 0; at + length <= room; at += length)
+            memcpy(bytes + at, cases[i].block, length);
+        assert_int_equal(run(*state, bytes, room, &out), WS_INFLATE_CORRUPT);
+        bytes[200 * length] = 0; /* the empty block whose end is left out */
+        assert_int_equal(run(*state, bytes, 200 * length + 1, &out), WS_INFLATED);
+        assert_int_equal(out.len, 0);
+    }
+    buf_fini(&out);
+    free(bytes);
+}
+
 /* Nothing that is damaged gets past the limit, and afterwards all is as before. */
 static void test_damage(void **state)
 {
@@ -248,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_examples),     cmocka_unit_test(test_no_memory_of_others),
         cmocka_unit_test(test_corrupt),      cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_not_worth_it), cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_small_blocks), cmocka_unit_test(test_too_many_blocks),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
