@@ -26,14 +26,24 @@ static size_t special(const char *text, size_t text_bytes)
                : 0;
 }
 
+/* A queue may be full of them: no printf. */
 static void put_escaped(struct buf *out, const char *text, size_t bytes)
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned code = bytes == 3 ? 0x2000u + (unsigned char)text[2] - 0x80 : (unsigned char)*text;
+    char escape[6] = {'\\',
+                      'u',
+                      digits[code >> 12],
+                      digits[code >> 8 & 0xf],
+                      digits[code >> 4 & 0xf],
+                      digits[code & 0xf]};
 
-    if (code == '"' || code == '\\')
-        buf_printf(out, "\\%c", (char)code);
-    else
-        buf_printf(out, "\\u%04x", code);
+    if (code == '"' || code == '\\') {
+        escape[1] = (char)code;
+        buf_append(out, escape, 2);
+    } else {
+        buf_append(out, escape, sizeof(escape));
+    }
 }
 
 static void put_text(struct buf *out, const char *text, size_t text_bytes)
