@@ -72,24 +72,27 @@ static void on_timeout(struct confab_server *server, struct sio_timer *timer)
     finish(server, ack, CONFAB_ETIMEDOUT, NULL);
 }
 
-/* False: the socket owes too many. */
-static bool attach(struct confab_socket *socket, struct sio_ack *ack, int64_t timeout_ms)
+static bool owes_too_many(struct confab_socket *socket)
 {
     struct confab_server *server = socket->nsp->server;
+    if (socket->acks == NULL || socket->acks->count < server->config.max_acks)
+        return false;
+    sio_limit(server, SERVER_LIMIT_ACKS);
+    return true;
+}
+
+static void attach(struct confab_socket *socket, struct sio_ack *ack, int64_t timeout_ms)
+{
     if (socket->acks == NULL) {
         socket->acks = xcalloc(1, sizeof(*socket->acks));
         list_init(&socket->acks->list);
-    } else if (socket->acks->count >= server->config.max_acks) {
-        sio_limit(server, SERVER_LIMIT_ACKS);
-        return false;
     }
     socket->acks->count++;
     list_add_tail(&socket->acks->list, &ack->link);
     ack->socket = socket->id_number;
     ack->timer.fire = on_timeout;
     if (timeout_ms > 0)
-        sio_timer_arm(server, &ack->timer, timeout_ms);
-    return true;
+        sio_timer_arm(socket->nsp->server, &ack->timer, timeout_ms);
 }
 
 static void answer_late(struct confab_server *server, struct sio_ack *ack, int status)
@@ -111,27 +114,29 @@ void confab_emit_with_ack(struct confab_socket *socket, const char *event,
         answer_late(server, ack, CONFAB_EINVAL);
     } else if (!sio_socket_is_open(socket)) {
         answer_late(server, ack, CONFAB_ECLOSED);
-    } else if (!attach(socket, ack, timeout_ms)) {
+    } else if (owes_too_many(socket)) {
         answer_late(server, ack, CONFAB_ELIMIT);
     } else {
+        /* Owed only once it has left: who is told of it before may end the socket, and that
+         * answers what is owed. */
         ack->id = sio_ack_id(socket->nsp);
-        if (!sio_emit(socket, event, args, &ack->id, 0)) {
-            detach(server, socket, ack);
-            answer_late(server, ack, CONFAB_ELIMIT);
-        }
+        if (sio_emit(socket, event, args, &ack->id, 0))
+            attach(socket, ack, timeout_ms);
+        else
+            answer_late(server, ack, sio_socket_is_open(socket) ? CONFAB_ELIMIT : CONFAB_ECLOSED);
     }
     confab_value_release(args);
 }
 
 bool sio_acks_expect_reply(struct confab_socket *socket, double id, struct broker_reply reply)
 {
+    if (owes_too_many(socket))
+        return false;
     struct sio_ack *ack = ack_new();
     ack->id = id;
     ack->reply = reply;
-    if (attach(socket, ack, REPLY_LIFETIME_MS))
-        return true;
-    ack_free(ack);
-    return false;
+    attach(socket, ack, REPLY_LIFETIME_MS);
+    return true;
 }
 
 void sio_acks_receive(struct confab_socket *socket, const struct sio_packet *packet)

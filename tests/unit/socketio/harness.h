@@ -90,6 +90,7 @@ struct peer {
     bool silent;  /* does not answer pings */
     bool clogged; /* reads nothing */
     bool closed;  /* by the server, or lost */
+    size_t plain; /* frames that came by WebSocket and were not to be compressed */
     char eio_sid[64];
     char id[32];        /* of the socket that peer_connect() joined */
     struct list inbox;  /* struct letter */

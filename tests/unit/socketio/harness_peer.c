@@ -65,6 +65,7 @@ static void take_websocket(struct peer *peer)
     while (!peer->clogged && (frame = eio_ws_take(&peer->ws)) != NULL) {
         size_t length;
         const char *bytes = frame_payload(frame, &length);
+        peer->plain += frame_is_plain(frame);
         arrived(peer, frame_kind(frame), bytes, length);
         frame_release(frame);
     }

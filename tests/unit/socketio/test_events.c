@@ -173,6 +173,19 @@ static void test_packet(void **state)
     confab_packet_free(&packet);
 }
 
+static void on_answer(struct confab_server *server, int status, const struct confab_value *args,
+                      void *user)
+{
+    struct harness *h = user;
+    struct buf json;
+    assert_ptr_equal(server, h->server);
+    buf_init(&json, 4096);
+    if (args != NULL)
+        value_write_json(args, &json, NULL);
+    harness_note(h, "%s%s", confab_errname(status), buf_text(&json));
+    buf_fini(&json);
+}
+
 static void test_too_large(void **state)
 {
     struct harness small;
@@ -187,30 +200,20 @@ static void test_too_large(void **state)
     assert_false(
         confab_emit(peer_socket(peer, "/"), "x", confab_list(confab_value_hold(text), NULL)));
     confab_emit_all(nsp, "x", confab_list(confab_value_hold(text), NULL));
+    confab_emit_with_ack(peer_socket(peer, "/"), "x", confab_list(confab_value_hold(text), NULL), 0,
+                         on_answer, &small);
     assert_null(confab_packet_new(nsp, "x", confab_list(text, NULL)));
     harness_turn(&small);
+    harness_told(&small, "limit");
     peer_quiet(peer);
     confab_emit_all(nsp, "y", confab_array());
     harness_turn(&small);
     peer_expect(peer, "42[\"y\"]");
-    assert_int_equal(server_counters(small.server)->limits[SERVER_LIMIT_ENCODED], 3);
+    assert_int_equal(server_counters(small.server)->limits[SERVER_LIMIT_ENCODED], 4);
     harness_fini(&small);
 }
 
 /* ---- asking clients ---- */
-
-static void on_answer(struct confab_server *server, int status, const struct confab_value *args,
-                      void *user)
-{
-    struct harness *h = user;
-    struct buf json;
-    assert_ptr_equal(server, h->server);
-    buf_init(&json, 4096);
-    if (args != NULL)
-        value_write_json(args, &json, NULL);
-    harness_note(h, "%s%s", confab_errname(status), buf_text(&json));
-    buf_fini(&json);
-}
 
 static void ask(struct harness *h, struct peer *peer, int64_t timeout_ms)
 {

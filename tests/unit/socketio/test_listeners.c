@@ -331,6 +331,35 @@ static void test_thrown_out_before_it_is_sent(void **state)
     peer_quiet(peer);
 }
 
+static void on_asked(struct confab_server *server, int status, const struct confab_value *args,
+                     void *user)
+{
+    (void)server;
+    (void)args;
+    harness_note(user, "%s", confab_errname(status));
+}
+
+/* Nobody is asked then, and the answer comes once. */
+static void test_thrown_out_before_it_is_asked(void **state)
+{
+    struct harness *h = *state;
+    for (int before = 0; before < 2; before++) {
+        struct peer *peer = join(h);
+        struct confab_socket *socket = peer_socket(peer, "/");
+        if (before > 0)
+            confab_emit_with_ack(socket, "y", NULL, 0, on_asked, h);
+        confab_socket_on_any_outgoing(socket, throw_out, NULL);
+        confab_emit_with_ack(socket, "x", NULL, 0, on_asked, h);
+        harness_told(h, before > 0 ? "closed" : ""); /* the earlier one, by the end */
+        harness_turn(h);
+        harness_told(h, "closed");
+        if (before > 0)
+            peer_expect(peer, "42*[\"y\"]");
+        peer_expect(peer, "41");
+        peer_quiet(peer);
+    }
+}
+
 static void test_disconnecting(void **state)
 {
     struct harness *h = *state;
@@ -355,6 +384,7 @@ int main(void)
         HARNESS_TEST(test_undecided_at_the_end),
         HARNESS_TEST(test_outgoing),
         HARNESS_TEST(test_thrown_out_before_it_is_sent),
+        HARNESS_TEST(test_thrown_out_before_it_is_asked),
         HARNESS_TEST(test_disconnecting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
