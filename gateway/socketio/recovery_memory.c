@@ -17,6 +17,11 @@
 #define TAG_CHARACTERS (TAG_BITS / 6)
 #define FIRST_RING 16
 
+/* How many packets are looked at for one session, however often it comes back with the same offset:
+ * so many, and so many for each that has left since it was born. */
+#define LOOKS_MIN 100000
+#define LOOKS_PER_PACKET 8
+
 struct memory {
     struct recovery_store store;
     struct recovery_memory_config config;
@@ -289,18 +294,35 @@ static bool is_due(const struct recovery_session *session, const struct packet *
     return !is_any_of(session, rooms->except, rooms->except_count, place);
 }
 
-static bool is_too_much(const struct memory_space *space, const struct recovery_session *session)
+/* From the first that is due on. */
+static bool is_too_much(const struct memory_space *space, struct recovery_session *session)
 {
     size_t most_bytes = memory_behind(session->space)->config.most_replay_bytes;
+    uint64_t first = space->space.next;
     size_t bytes = 0;
-    if (most_bytes == 0)
-        return false;
     for (uint64_t p = session->after; p < space->space.next; p++) {
         const struct packet *packet = *at(space, p);
-        if (is_due(session, packet, p) && (bytes += packet->cost_bytes) > most_bytes)
+        if (!is_due(session, packet, p))
+            continue;
+        first = bytes == 0 ? p : first;
+        bytes += packet->cost_bytes;
+        if (most_bytes > 0 && bytes > most_bytes)
             return true;
     }
+    session->after = first;
     return false;
+}
+
+/* Who shows an old offset again and again has everything since then looked at again and again. */
+static bool may_look(const struct memory_space *space, struct recovery_session *session)
+{
+    uint64_t next = space->space.next;
+    uint64_t looks = next - session->after;
+    uint64_t most = LOOKS_MIN + LOOKS_PER_PACKET * (next - session->born);
+    if (looks > most - session->looks)
+        return false;
+    session->looks += looks;
+    return true;
 }
 
 static enum recovery_answer examine(struct memory_space *space, struct recovery_session *session,
@@ -312,7 +334,8 @@ static enum recovery_answer examine(struct memory_space *space, struct recovery_
     session->after = place + 1 > session->born ? place + 1 : session->born;
     if (session->after < space->space.oldest || session->after < session->known_from)
         return RECOVERY_GAP;
-    return is_too_much(space, session) ? RECOVERY_TOO_MUCH : RECOVERY_FOUND;
+    return !may_look(space, session) || is_too_much(space, session) ? RECOVERY_TOO_MUCH
+                                                                    : RECOVERY_FOUND;
 }
 
 static void restore(struct recovery_space *recovery_space, const char *pid, const char *offset_text,

@@ -48,7 +48,8 @@ struct recovery_session {
     uint64_t number;     /* of this space */
     uint64_t born;       /* the place of the first packet that may be due */
     uint64_t known_from; /* of packets before it, nobody can tell any more whether they are due */
-    uint64_t after;      /* once restored: the place of the first packet that was missed */
+    uint64_t after;      /* once restored: no packet before this place was missed */
+    uint64_t looks;      /* packets that its returns had looked at */
     struct confab_value *rooms; /* when it was lost, its own id first; NULL: never lost */
     struct confab_value *data;  /* the same; NULL: none */
     struct htable stays;        /* struct stay, the latest of each room */
@@ -77,7 +78,7 @@ enum recovery_answer {
     RECOVERY_NO_SESSION, /* never lost, too long ago, evicted, of another namespace */
     RECOVERY_NO_OFFSET,  /* none of this space's offsets */
     RECOVERY_GAP,        /* what was missed is not there any more */
-    RECOVERY_TOO_MUCH,   /* more was missed than may be sent at once */
+    RECOVERY_TOO_MUCH,   /* more was missed than may be sent at once, or looked for so often */
     RECOVERY_ANSWER_COUNT
 };
 
