@@ -33,7 +33,7 @@ void gateway_configure_http(const struct options *o, struct net_config *config)
                                                 .same_site = same_site_of(o->cookie_same_site)};
     config->max_header_bytes = (size_t)o->max_header_bytes;
     if (o->http_compression)
-        config->compression.from_bytes = (size_t)o->http_compression_threshold;
+        config->compression.from_bytes = (size_t)o->http_compression_threshold_bytes;
     if (o->ws_compression)
         config->compression.ws_from_bytes = (size_t)o->ws_compression_threshold_bytes;
 }

@@ -160,7 +160,7 @@ describe('polling', () => {
 
   test('from the threshold on; short ones, the handshake and answers to bodies go out as they are', async () => {
     const headers = { 'Accept-Encoding': 'gzip' };
-    await withGateway(['--http-compression-threshold', '200'], async (own) => {
+    await withGateway(['--http-compression-threshold-bytes', '200'], async (own) => {
       const handshake = await get(own, engine('polling'), headers);
       assert.equal(handshake.coding, undefined);
       const echo = await Echo.open(own);
