@@ -75,7 +75,7 @@ int settings_main(int argc, char **argv, const struct confab_app *app, struct op
     return status;
 }
 
-/* As flags: "--name=value". */
+/* As flags: "--name=value"; who wrote the dashes already meant the same. */
 static char **flags_of(const char *const *given, const char *name, int *count)
 {
     size_t n = 0;
@@ -84,10 +84,11 @@ static char **flags_of(const char *const *given, const char *name, int *count)
     char **flags = xcalloc(n + 2, sizeof(*flags));
     flags[0] = xstrdup(name);
     for (size_t i = 0; i < n; i++) {
-        size_t length_bytes = strlen(given[i]);
+        const char *bare = given[i] + (strncmp(given[i], "--", 2) == 0 ? 2 : 0);
+        size_t length_bytes = strlen(bare);
         flags[i + 1] = xmalloc(length_bytes + 3);
         memcpy(flags[i + 1], "--", 2);
-        memcpy(flags[i + 1] + 2, given[i], length_bytes + 1);
+        memcpy(flags[i + 1] + 2, bare, length_bytes + 1);
     }
     *count = (int)n + 1;
     return flags;

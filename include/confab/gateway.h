@@ -34,8 +34,9 @@ typedef void confab_gateway_ended_fn(struct confab_gateway *gateway, int status,
  * Builds a gateway; it listens when this returns, and serves while the loop is turned.
  *
  * `base` and `app` (see run.h; NULL: the chat) are borrowed until confab_gateway_free(). `options`:
- * as in a configuration file but without blanks ("listen=127.0.0.1:0"), the last is NULL; may be
- * NULL itself. Neither the environment nor the command line is read. `ended` may be NULL.
+ * as in a configuration file but without blanks ("listen=127.0.0.1:0"; dashes in front may stand),
+ * the last is NULL; may be NULL itself. Neither the environment nor the command line is read.
+ * `ended` may be NULL.
  *
  * Errors, with a line on stderr: CONFAB_EINVAL (an option), CONFAB_EADDRINUSE, CONFAB_ECANCELED
  * (the application's setup() failed), CONFAB_EINTERNAL. *out is NULL then, and the application's

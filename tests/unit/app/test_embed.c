@@ -253,7 +253,7 @@ static void what_cannot_start_says_why_and_leaves_nothing(void **state)
     assert_int_equal(program.setups, program.ends);
     program.setup_status = 0;
     assert_int_equal(start(&program, base, "listen=127.0.0.1:0"), CONFAB_OK);
-    snprintf(listen, sizeof(listen), "listen=127.0.0.1:%d", port_of(&program));
+    snprintf(listen, sizeof(listen), "--listen=127.0.0.1:%d", port_of(&program));
     assert_int_equal(start(&other, base, listen), CONFAB_EADDRINUSE);
     assert_int_equal(other.ends, 1);
     confab_gateway_free(&program.gateway);
