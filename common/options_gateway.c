@@ -21,6 +21,18 @@ static bool has_item(const struct option_list *list, const char *item)
     return false;
 }
 
+/* What the head of a WebSocket handshake's answer has room for, with all else that is in it. */
+#define EXPOSED_HEADERS_MAX_BYTES 1500
+
+static size_t joined_bytes(const struct option_list *list)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        bytes += strlen(list->items[i]) + 1;
+    return bytes;
+}
+
 static const char *check_all(const void *values)
 {
     const struct options *opt = values;
@@ -32,6 +44,8 @@ static const char *check_all(const void *values)
     if (opt->cors_credentials && has_item(&opt->cors_origins, "*"))
         return "--cors-credentials together with --cors-origins * would let every page act as its "
                "visitor: name the origins";
+    if (joined_bytes(&opt->cors_exposed_headers) > EXPOSED_HEADERS_MAX_BYTES)
+        return "--cors-exposed-headers are more than 1500 bytes together";
     if (opt->cookie_same_site == SAME_SITE_NONE && !opt->cookie_secure)
         return "--cookie-same-site none without --cookie-secure: browsers drop such a cookie";
     if (opt->drain_delay_ms >= opt->drain_timeout_ms && opt->drain_timeout_ms != 0)

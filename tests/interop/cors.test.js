@@ -198,6 +198,7 @@ describe('patterns and lists', () => {
     const wrong = [
       [['--cors-origins', '*', '--cors-credentials'], '--cors-credentials together with --cors-origins *'],
       [['--cors-credentials'], '--cors-credentials is of no use without --cors-origins'],
+      [['--cors-exposed-headers', Array(30).fill('x'.repeat(50)).join()], '--cors-exposed-headers are more than 1500 bytes together'],
       [['--cors-origins', 'https://*'], "--cors-origins: 'https://*' is not an origin"],
       [['--cors-origins', 'https://a*.example'], "--cors-origins: 'https://a*.example' is not an origin"],
       [['--cors-origins', '*', '--cors-methods', 'GET, PO ST'], "--cors-methods: 'PO ST' is not a name"],
