@@ -26,7 +26,7 @@
 #define PORTION_REQUESTS 8
 
 /* For all that queue, in one turn; and for what they are sent. */
-#define SLICE_US 2000
+#define SLICE_US 500
 
 static const struct meter_rule credit_rule = {.per_second = CREDIT_PER_SECOND,
                                               .burst = CREDIT_BURST};
