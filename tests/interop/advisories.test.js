@@ -10,7 +10,7 @@ import { constants, deflateRawSync } from 'node:zlib';
 import { createClient } from 'redis';
 
 import { Bystander } from './lib/bystander.js';
-import { closes } from './lib/counts.js';
+import { closesOne } from './lib/counts.js';
 import { Gateway, Redis, eventually } from './lib/processes.js';
 import {
   Polling, RS, Wire, binary, chunked, cutAll, engine, frame, once, opcodes, request, text, texts, upgrade, upgradeHeaders, webSocket,
@@ -242,7 +242,7 @@ describe('frames', () => {
 });
 
 describe('packets', () => {
-  const forcedClose = async (...bytes) => closes(gateway, { forced_close: 1 }, async () => {
+  const forcedClose = async (...bytes) => closesOne(gateway, 'forced_close', async () => {
     const wire = await webSocket(gateway);
     wire.send(...bytes);
     assert.equal(await wire.closeCode({ skip: true }), 0);

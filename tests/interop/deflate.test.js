@@ -11,7 +11,7 @@ import { createClient } from 'redis';
 import WebSocket, { WebSocketServer } from 'ws';
 
 import { closeAll, closeLeftovers, connect, heard } from './lib/clients.js';
-import { closes, growth } from './lib/counts.js';
+import { closesOne, growth } from './lib/counts.js';
 import { askOld, closeOldLeftovers, connectOld, generations } from './lib/elders.js';
 import { Gateway, Redis } from './lib/processes.js';
 import { Polling, binary, cutAll, engine, frame, once, opcodes, text, upgrade } from './lib/raw.js';
@@ -357,7 +357,7 @@ describe('in', () => {
 
   for (const [what, bytes, code] of refused) {
     test(`${what}: ${code}`, async () => {
-      await closes(gateway, { [code === 1009 ? 'payload_too_big' : 'transport_error']: 1 }, async () => {
+      await closesOne(gateway, code === 1009 ? 'payload_too_big' : 'transport_error', async () => {
         const wire = await packed(gateway);
         wire.send(text(echo(1, 'before')), bytes, text(echo(2, 'behind')));
         assert.equal(String((await take(wire)).said), echoed(1, 'before'));
@@ -379,7 +379,7 @@ describe('in', () => {
     };
     await throwOne();
     const before = await resident();
-    await closes(gateway, { payload_too_big: 40 }, () => Promise.all(Array.from({ length: 40 }, throwOne)));
+    await closesOne(gateway, 'payload_too_big', () => Promise.all(Array.from({ length: 40 }, throwOne)), 40);
     const grown = (await resident()) - before;
     assert.ok(grown < 24 * MiB, `resident memory grew by ${grown} bytes`);
   });

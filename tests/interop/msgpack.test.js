@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import * as parser from 'socket.io-msgpack-parser';
 
 import { ask, closeAll, closeLeftovers, connect, heard, transports } from './lib/clients.js';
-import { closes } from './lib/counts.js';
+import { closesOne } from './lib/counts.js';
 import { Gateway, Redis, eventually } from './lib/processes.js';
 import { binary, cutAll, engine, text, upgrade } from './lib/raw.js';
 
@@ -77,7 +77,7 @@ describe('what is no packet ends its session', () => {
     ['a length that is not there', binary(Buffer.from('dfffffffff', 'hex'))],
   ];
   for (const [what, bytes] of bad) {
-    test(what, () => closes(gateway, { forced_close: 1 }, async () => {
+    test(what, () => closesOne(gateway, 'forced_close', async () => {
       const wire = await upgrade(gateway, engine('websocket'));
       await wire.text();
       wire.send(bytes);
@@ -108,7 +108,7 @@ test('nodes with different parsers are one cluster', async () => {
   const nodes = [];
   try {
     for (const kind of ['msgpack', 'json'])
-      nodes.push(await Gateway.start(['--redis', redis.url, '--parser', kind], { binary: 'confab-benchapp' }));
+      nodes.push(await (await Gateway.start(['--redis', redis.url, '--parser', kind], { binary: 'confab-benchapp' })).ready());
     const [packed, plain] = await Promise.all([connect(nodes[0].url, { parser }), connect(nodes[1].url)]);
     await Promise.all([packed, plain].map((socket) => ask(socket, 'join', 'blue')));
     const both = (value) => eventually(() => [packed, plain].every(

@@ -8,7 +8,7 @@ import engine35 from 'engine.io-client-3';
 
 import { ask, closeAll, closeLeftovers, connect, heard, transports } from './lib/clients.js';
 import { withCluster } from './lib/cluster.js';
-import { closes } from './lib/counts.js';
+import { closesOne } from './lib/counts.js';
 import { Page } from './lib/document.js';
 import {
   askOld, closeOld, closeOldLeftovers, connectOld, generations, heardOld, openOld,
@@ -98,11 +98,11 @@ for (const [version, io] of Object.entries(generations)) {
 
         socket = await connectOld(io, gateway.url, options);
         gone = heardOld(socket, 'disconnect');
-        await closes(gateway, { server_close: 1 }, async () => socket.emit('kick', true));
+        await closesOne(gateway, 'server_close', async () => socket.emit('kick', true));
         assert.deepEqual(await gone, ['io server disconnect']);
 
         socket = await connectOld(io, gateway.url, options);
-        await closes(gateway, { transport_close: 1 }, async () => socket.close());
+        await closesOne(gateway, 'transport_close', async () => socket.close());
       });
 
       test('the heartbeat over several intervals', async () => {
@@ -119,7 +119,7 @@ for (const [version, io] of Object.entries(generations)) {
       test('one that falls silent is gone after interval and timeout, another one stays', async () => {
         const stays = await connectOld(io, brisk.url, options);
         const socket = await connectOld(io, brisk.url, options);
-        await closes(brisk, { ping_timeout: 1 }, async () => {
+        await closesOne(brisk, 'ping_timeout', async () => {
           const { engine } = socket.io;
           engine.ping = () => {};
           engine.off('heartbeat');
@@ -284,7 +284,7 @@ describe('JSONP', () => {
           assert.equal(text.startsWith(`___eio[${/[?&]j=(\d+)/.exec(url)[1]}]("`), true);
           assert.doesNotMatch(text, /[<>\u2028\u2029\n]/);
         }
-        await closes(gateway, { transport_close: 1 }, async () => socket.close());
+        await closesOne(gateway, 'transport_close', async () => socket.close());
       } finally {
         page.close();
       }
@@ -305,7 +305,7 @@ describe('JSONP', () => {
     for (const body of ['', '2:40', 'd', 'd=2%3A4', 'd=1%3A2&d=1%3A2']) {
       const opening = await (await fetch(gateway.url + path)).text();
       const { sid } = JSON.parse(/\{.*\}/.exec(JSON.parse(/^___eio\[3\]\((".*")\);$/.exec(opening)[1]))[0]);
-      await closes(gateway, { parse_error: 1 }, async () => {
+      await closesOne(gateway, 'parse_error', async () => {
         const answer = await fetch(`${gateway.url}${path}&sid=${sid}`, {
           method: 'POST', body, headers: { 'Content-Type': 'application/x-www-form-urlencoded' } });
         assert.equal(await answer.text(), 'ok');

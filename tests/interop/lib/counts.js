@@ -34,6 +34,14 @@ export async function closes(gateway, expected, act) {
   return result;
 }
 
+// The same where sessions of what went before may end meanwhile, too: so many more have been closed for this reason.
+export async function closesOne(gateway, reason, act, count = 1) {
+  const before = (await closedSessions(gateway))[reason];
+  const result = await act();
+  await eventually(async () => (await closedSessions(gateway))[reason] >= before + count, 5000, `${count} closed: ${reason}`);
+  return result;
+}
+
 // How much a counter or gauge grew over `act`.
 export async function growth(gateway, name, act) {
   const before = (await gateway.metrics()).get(name) ?? 0;
