@@ -1,14 +1,12 @@
 // Answers in the codings that a client takes: of polling, chosen as a Node server chooses them, and files.
 
 import assert from 'node:assert/strict';
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
 import { describe, test } from 'node:test';
 import { gunzipSync, inflateSync } from 'node:zlib';
 
-import { Server } from 'socket.io';
-
-import { Gateway } from './lib/processes.js';
-import { cutAll, engine } from './lib/raw.js';
+import { engine } from './lib/raw.js';
+import { withGateway, withNode } from './lib/serve.js';
 
 const open = { gzip: gunzipSync, deflate: inflateSync };
 
@@ -60,45 +58,21 @@ class Echo {
   }
 }
 
-async function withGateway(args, act) {
-  const own = await Gateway.start(args, { binary: 'confab-conformance' });
-  try {
-    await act(own);
-  } finally {
-    cutAll();
-    await own.stop();
-  }
-}
+const withConformance = (args, act) => withGateway(args, act, { binary: 'confab-conformance' });
 
-async function withNode(options, act) {
-  const http = createServer();
-  const io = new Server(http, options);
-  io.on('connection', (socket) => {
+// What the conformance application does, as far as these tests ask it.
+function conform(server) {
+  server.on('connection', (socket) => {
     socket.on('message', (text) => socket.emit('message-back', text));
     socket.emit('auth', {});
   });
-  await new Promise((done) => http.listen(0, '127.0.0.1', done));
-  try {
-    await act({ port: http.address().port });
-  } finally {
-    await io.close();
-  }
 }
 
 describe('files', () => {
   const bundle = '/socket.io/socket.io.js';
 
-  async function withFiles(args, act) {
-    const own = await Gateway.start(args);
-    try {
-      await act(own);
-    } finally {
-      await own.stop();
-    }
-  }
-
   test('each in the coding asked for, again and again, with Vary and one ETag', async () => {
-    await withFiles([], async (own) => {
+    await withGateway([], async (own) => {
       for (const path of [bundle, `${bundle}.map`, '/', '/main.js', '/chat.css']) {
         const plain = await get(own, path, {});
         assert.deepEqual([plain.status, plain.coding, plain.headers.vary], [200, undefined, 'Accept-Encoding'], path);
@@ -122,11 +96,11 @@ describe('files', () => {
   });
 
   test('short ones, and everything when it is off, go out as they are', async () => {
-    await withFiles([], async (own) => {
+    await withGateway([], async (own) => {
       const icon = await get(own, '/favicon.svg', { 'Accept-Encoding': 'gzip' });
       assert.deepEqual([icon.status, icon.coding, icon.headers.vary], [200, undefined, undefined]);
     });
-    await withFiles(['--http-compression', 'off'], async (own) => {
+    await withGateway(['--http-compression', 'off'], async (own) => {
       const { status, coding, headers } = await get(own, bundle, { 'Accept-Encoding': 'gzip' });
       assert.deepEqual([status, coding, headers.vary], [200, undefined, undefined]);
     });
@@ -154,13 +128,13 @@ describe('polling', () => {
     let expected;
     await withNode({}, async (node) => {
       expected = await codings(node);
-    });
-    await withGateway([], async (own) => assert.deepEqual(await codings(own), expected));
+    }, conform);
+    await withConformance([], async (own) => assert.deepEqual(await codings(own), expected));
   });
 
   test('from the threshold on; short ones, the handshake and answers to bodies go out as they are', async () => {
     const headers = { 'Accept-Encoding': 'gzip' };
-    await withGateway(['--http-compression-threshold-bytes', '200'], async (own) => {
+    await withConformance(['--http-compression-threshold-bytes', '200'], async (own) => {
       const handshake = await get(own, engine('polling'), headers);
       assert.equal(handshake.coding, undefined);
       const echo = await Echo.open(own);
@@ -175,7 +149,7 @@ describe('polling', () => {
 
   test('characters of several bytes', async () => {
     const text = 'hé€😀'.repeat(300);
-    await withGateway([], async (own) => {
+    await withConformance([], async (own) => {
       const { coding, bytes } = await (await Echo.open(own)).ask(text, { 'Accept-Encoding': 'gzip' });
       assert.equal(coding, 'gzip');
       assert.ok(bytes.length < 1000);
@@ -183,13 +157,13 @@ describe('polling', () => {
   });
 
   test('off is off', async () => {
-    await withGateway(['--http-compression', 'off'], async (own) => {
+    await withConformance(['--http-compression', 'off'], async (own) => {
       assert.equal((await (await Echo.open(own)).ask('x'.repeat(3000), { 'Accept-Encoding': 'gzip' })).coding, undefined);
     });
   });
 
   test('one session after the other: nobody sees anything of another', async () => {
-    await withGateway([], async (own) => {
+    await withConformance([], async (own) => {
       const sessions = await Promise.all([Echo.open(own), Echo.open(own)]);
       for (let i = 0; i < 6; i++) {
         const text = String(i).repeat(1500);

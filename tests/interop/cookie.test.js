@@ -1,37 +1,13 @@
 // The cookie of a polling handshake: the same text as a Node server's, but for the value.
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { afterEach, describe, test } from 'node:test';
 
-import { Server } from 'socket.io';
-
-import { Gateway, runToEnd } from './lib/processes.js';
+import { runToEnd } from './lib/processes.js';
 import { Polling, cutAll, engine, once, upgrade } from './lib/raw.js';
+import { withGateway, withNode } from './lib/serve.js';
 
 afterEach(cutAll);
-
-async function withGateway(args, act) {
-  const own = await Gateway.start(args);
-  try {
-    await act(own);
-  } finally {
-    cutAll();
-    await own.stop();
-  }
-}
-
-async function withNode(options, act) {
-  const http = createServer();
-  const server = new Server(http, options);
-  await new Promise((done) => http.listen(0, '127.0.0.1', done));
-  try {
-    await act({ port: http.address().port });
-  } finally {
-    cutAll();
-    await server.close();
-  }
-}
 
 // What a session sets, request by request; its id is replaced.
 async function asked(to) {

@@ -1,13 +1,11 @@
 // Pages of other origins: the headers of CORS, compared with what a Node server of the same configuration says, and the rule for WebSockets.
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
 import { after, afterEach, before, describe, test } from 'node:test';
-
-import { Server } from 'socket.io';
 
 import { Gateway, runToEnd } from './lib/processes.js';
 import { Polling, cutAll, engine, once, upgrade } from './lib/raw.js';
+import { withGateway, withNode } from './lib/serve.js';
 
 let gateway;
 before(async () => {
@@ -15,28 +13,6 @@ before(async () => {
 });
 afterEach(cutAll);
 after(() => gateway?.stop());
-
-async function withGateway(args, act) {
-  const own = await Gateway.start(args);
-  try {
-    await act(own);
-  } finally {
-    cutAll();
-    await own.stop();
-  }
-}
-
-async function withNode(options, act) {
-  const http = createServer();
-  const io = new Server(http, options);
-  await new Promise((done) => http.listen(0, '127.0.0.1', done));
-  try {
-    await act({ port: http.address().port });
-  } finally {
-    cutAll();
-    await io.close();
-  }
-}
 
 // Of an answer, the headers that matter to CORS.
 function cors({ headers }) {

@@ -6,6 +6,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 
 import { Gateway } from './lib/processes.js';
 import { Polling, Wire, cutAll, engine, once, request, upgrade } from './lib/raw.js';
+import { withGateway } from './lib/serve.js';
 
 const client = new URL('../../web/client/', import.meta.url);
 
@@ -15,16 +16,6 @@ before(async () => {
 });
 afterEach(cutAll);
 after(() => gateway?.stop());
-
-async function withGateway(args, act) {
-  const own = await Gateway.start(args);
-  try {
-    await act(own);
-  } finally {
-    cutAll();
-    await own.stop();
-  }
-}
 
 describe('files', () => {
   const bundles = ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js', 'socket.io.msgpack.min.js'];

@@ -7,18 +7,11 @@ import { after, describe, test } from 'node:test';
 import { growth } from './lib/counts.js';
 import { Gateway, eventually } from './lib/processes.js';
 import { Wire, cutAll, engine, once, request, text, upgradeHeaders, webSocket } from './lib/raw.js';
+import { withGateway } from './lib/serve.js';
 
 after(cutAll);
 
-async function withGateway(args, use) {
-  const gateway = await Gateway.start(['--trusted-proxies', '127.0.0.0/8', ...args]);
-  try {
-    await use(gateway);
-  } finally {
-    cutAll();
-    await gateway.stop();
-  }
-}
+const withProxies = (args, act) => withGateway(['--trusted-proxies', '127.0.0.0/8', ...args], act);
 
 async function shakeHands(gateway, address, transport = 'polling') {
   const wire = await Wire.open(gateway);
@@ -36,7 +29,7 @@ function isRefusal(response, status, limit) {
 
 describe('limits', () => {
   test('handshakes a second', async () => {
-    await withGateway(['--max-handshakes-per-second-per-address', '1'], async (gateway) => {
+    await withProxies(['--max-handshakes-per-second-per-address', '1'], async (gateway) => {
       for (let i = 0; i < 5; i += 1) assert.equal((await shakeHands(gateway, '192.0.2.1')).status, 200);
       isRefusal(await shakeHands(gateway, '192.0.2.1'), 429, 'max_handshakes_per_second_per_address');
       isRefusal(await shakeHands(gateway, '192.0.2.1', 'websocket'), 429, 'max_handshakes_per_second_per_address');
@@ -47,7 +40,7 @@ describe('limits', () => {
   });
 
   test('sessions, with and without a connection', async () => {
-    await withGateway(['--max-sessions-per-address', '2'], async (gateway) => {
+    await withProxies(['--max-sessions-per-address', '2'], async (gateway) => {
       const first = await shakeHands(gateway, '2001:db8::1', 'websocket');
       assert.equal(first.status, 101);
       const second = await shakeHands(gateway, '2001:db8::2');
@@ -61,7 +54,7 @@ describe('limits', () => {
   });
 
   test('sessions of all together', async () => {
-    await withGateway(['--max-sessions', '1'], async (gateway) => {
+    await withProxies(['--max-sessions', '1'], async (gateway) => {
       assert.equal((await shakeHands(gateway, '192.0.2.1')).status, 200);
       isRefusal(await shakeHands(gateway, '192.0.2.2'), 503, 'max_sessions');
     });
@@ -95,7 +88,7 @@ describe('limits', () => {
 
   test('time for a head, for a message, between two requests', async () => {
     const times = ['--head-timeout-ms', '300ms', '--message-timeout-ms', '300ms', '--idle-timeout-ms', '1s'];
-    await withGateway(times, async (gateway) => {
+    await withProxies(times, async (gateway) => {
       const slow = await Wire.open(gateway);
       slow.send('GET /healthz HTTP/1.1\r\nHost: a\r\nX: ');
       assert.equal((await slow.response()).status, 408);

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 
 import { ask, closeAll, connect, heard, open } from './lib/clients.js';
-import { Gateway, freePort, runToEnd } from './lib/processes.js';
+import { freePort, runToEnd } from './lib/processes.js';
 import { Wire, cutAll, engine, once, upgrade } from './lib/raw.js';
+import { withGateway } from './lib/serve.js';
 
 const run = (args, env) => runToEnd('confab-gateway', args, { env });
 
@@ -29,16 +30,6 @@ async function file(name, text) {
 function assertUsage(end, line) {
   assert.equal(end.stderr, `confab-gateway: ${line}\n`);
   assert.deepEqual([end.code, end.stdout], [64, '']);
-}
-
-async function withGateway(args, act, options) {
-  const gateway = await Gateway.start(args, options);
-  try {
-    await act(gateway);
-  } finally {
-    cutAll();
-    await gateway.stop();
-  }
 }
 
 describe('wrong options', () => {

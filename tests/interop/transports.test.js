@@ -1,38 +1,16 @@
 // Which transports sessions may use, and what else the options say about requests.
 
 import assert from 'node:assert/strict';
-import { createServer, get } from 'node:http';
+import { get } from 'node:http';
 import { afterEach, describe, test } from 'node:test';
 
-import { Server } from 'socket.io';
 import { io } from 'socket.io-client';
 
-import { Gateway, runToEnd } from './lib/processes.js';
+import { runToEnd } from './lib/processes.js';
 import { Polling, Wire, cutAll, engine, once, text, upgrade, webSocket } from './lib/raw.js';
+import { withGateway, withNode } from './lib/serve.js';
 
 afterEach(cutAll);
-
-async function withGateway(args, act) {
-  const own = await Gateway.start(args);
-  try {
-    await act(own);
-  } finally {
-    cutAll();
-    await own.stop();
-  }
-}
-
-async function withNode(options, act) {
-  const http = createServer();
-  const server = new Server(http, options);
-  await new Promise((done) => http.listen(0, '127.0.0.1', done));
-  try {
-    await act({ port: http.address().port });
-  } finally {
-    cutAll();
-    await server.close();
-  }
-}
 
 // A GET whose answer may come in chunks, as Node's errors do.
 function plain({ port }, path) {
