@@ -8,35 +8,11 @@
 #include "common/live.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
+#include "tests/unit/socketio/packet_rows.h"
 #include "tests/unit/vectors.h"
 #include <confab/err.h>
 
-#define FILE_NAME "socketio-parser-vectors.jsonl"
 #define LIMIT_BYTES (1u << 20)
-
-static bool is_kind(const struct confab_value *row, const char *kind)
-{
-    return strcmp(vector_text(row, "kind"), kind) == 0;
-}
-
-static void row_id(const struct confab_value *row, char *id, size_t size)
-{
-    snprintf(id, size, "%s/%s", vector_text(row, "kind"), vector_text(row, "case"));
-}
-
-static int feed(struct sio_decoder *decoder, const struct confab_value *frame,
-                struct sio_packet *packet)
-{
-    size_t length;
-    const char *text = confab_as_string(confab_get(frame, "text"), &length);
-    if (text != NULL)
-        return sio_decode_msgpack(decoder, FRAME_TEXT, text, length, LIMIT_BYTES, packet);
-    uint8_t *bytes = vector_bytes(vector_text(frame, "bin"), &length);
-    int status =
-        sio_decode_msgpack(decoder, FRAME_BINARY, (const char *)bytes, length, LIMIT_BYTES, packet);
-    free(bytes);
-    return status;
-}
 
 static bool is_written(const struct sio_packet *packet, const char *hex)
 {
@@ -56,17 +32,7 @@ static bool is_written(const struct sio_packet *packet, const char *hex)
 
 static bool writes(const struct confab_value *row)
 {
-    const struct confab_value *tagged = confab_get(row, "packet");
-    const struct confab_value *id = confab_get(tagged, "id");
-    const char *nsp = vector_text(tagged, "nsp");
-    struct sio_packet packet = {.type =
-                                    (enum sio_type)confab_as_int(confab_get(tagged, "type"), -1),
-                                .nsp = nsp != NULL ? nsp : "/",
-                                .nsp_bytes = nsp != NULL ? strlen(nsp) : 1,
-                                .has_id = id != NULL,
-                                .id = confab_as_double(id, 0)};
-    if (confab_get(tagged, "data") != NULL)
-        packet.data = vector_value(confab_get(tagged, "data"));
+    struct sio_packet packet = packet_row_packet(row);
     bool met = is_written(&packet, vector_text(confab_at(confab_get(row, "frames"), 0), "bin"));
     confab_value_release(packet.data);
     return met;
@@ -75,21 +41,7 @@ static bool writes(const struct confab_value *row)
 static void test_writing(void **state)
 {
     (void)state;
-    struct vectors *vectors = vectors_open(FILE_NAME);
-    struct not_met *list = not_met_load("sio-msgpack-write");
-    const struct confab_value *row;
-    unsigned rows = 0;
-    while ((row = vectors_next(vectors)) != NULL) {
-        char id[128];
-        if (!is_kind(row, "sio-msgpack"))
-            continue;
-        row_id(row, id, sizeof(id));
-        not_met_judge(list, id, writes(row));
-        rows++;
-    }
-    not_met_finish(list);
-    vectors_close(vectors);
-    assert_int_equal(rows, 46);
+    assert_int_equal(packet_rows_judge("sio-msgpack-write", "sio-msgpack", NULL, writes), 46);
 }
 
 /* ---- reading ---- */
@@ -118,7 +70,8 @@ static bool reads(const struct confab_value *row)
     struct sio_packet packet = {.data = NULL};
     struct sio_decoder decoder;
     sio_decoder_init(&decoder);
-    int status = feed(&decoder, confab_at(confab_get(row, "frames"), 0), &packet);
+    int status = packet_row_feed(sio_decode_msgpack, &decoder,
+                                 confab_at(confab_get(row, "frames"), 0), LIMIT_BYTES, &packet);
     bool met = recorded == NULL ? status == CONFAB_EPARSE
                                 : status == CONFAB_OK && is_read_as(&packet, recorded);
     confab_value_release(packet.data);
@@ -129,28 +82,15 @@ static bool reads(const struct confab_value *row)
 static void test_reading(void **state)
 {
     (void)state;
-    struct vectors *vectors = vectors_open(FILE_NAME);
-    struct not_met *list = not_met_load("sio-msgpack-read");
-    const struct confab_value *row;
-    unsigned rows = 0;
-    while ((row = vectors_next(vectors)) != NULL) {
-        char id[128];
-        if (!is_kind(row, "sio-msgpack") && !is_kind(row, "sio-msgpack-decode"))
-            continue;
-        row_id(row, id, sizeof(id));
-        not_met_judge(list, id, reads(row));
-        rows++;
-    }
-    not_met_finish(list);
-    vectors_close(vectors);
-    assert_int_equal(rows, 75);
+    assert_int_equal(
+        packet_rows_judge("sio-msgpack-read", "sio-msgpack", "sio-msgpack-decode", reads), 75);
 }
 
 /* A whole conversation: each packet is read, and reads the same once written. */
 static void test_live(void **state)
 {
     (void)state;
-    struct vectors *vectors = vectors_open(FILE_NAME);
+    struct vectors *vectors = packet_rows_open();
     struct sio_decoder decoder;
     struct buf scratch;
     const struct confab_value *row;
@@ -160,10 +100,11 @@ static void test_live(void **state)
     while ((row = vectors_next(vectors)) != NULL) {
         struct sio_packet packet, again;
         size_t length;
-        if (!is_kind(row, "live-msgpack"))
+        if (!packet_row_is(row, "live-msgpack"))
             continue;
         rows++;
-        assert_int_equal(feed(&decoder, row, &packet), CONFAB_OK);
+        assert_int_equal(packet_row_feed(sio_decode_msgpack, &decoder, row, LIMIT_BYTES, &packet),
+                         CONFAB_OK);
         struct frame_set *set = sio_encode_msgpack(&packet, NULL, &scratch);
         enum sio_type type = packet.type;
         const char *bytes = frame_payload(set->frames[0], &length);

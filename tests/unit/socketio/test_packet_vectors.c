@@ -9,21 +9,11 @@
 #include "common/live.h"
 #include "common/value.h"
 #include "gateway/socketio/packet.h"
+#include "tests/unit/socketio/packet_rows.h"
 #include "tests/unit/vectors.h"
 #include <confab/err.h>
 
-#define FILE_NAME "socketio-parser-vectors.jsonl"
 #define PACKET_MAX_BYTES (4u << 20)
-
-static bool is_kind(const struct confab_value *row, const char *kind)
-{
-    return strcmp(vector_text(row, "kind"), kind) == 0;
-}
-
-static void row_id(const struct confab_value *row, char *id, size_t room)
-{
-    snprintf(id, room, "%s/%s", vector_text(row, "kind"), vector_text(row, "case"));
-}
 
 /* ---- writing ---- */
 
@@ -58,17 +48,7 @@ static bool frames_are(const struct frame_set *set, const struct confab_value *e
 static bool writes(const struct confab_value *row)
 {
     struct buf scratch;
-    const struct confab_value *tagged = confab_get(row, "packet");
-    const struct confab_value *id = confab_get(tagged, "id");
-    const char *nsp = vector_text(tagged, "nsp");
-    struct sio_packet packet = {.type =
-                                    (enum sio_type)confab_as_int(confab_get(tagged, "type"), -1),
-                                .nsp = nsp != NULL ? nsp : "/",
-                                .nsp_bytes = nsp != NULL ? strlen(nsp) : 1,
-                                .has_id = id != NULL,
-                                .id = confab_as_double(id, 0)};
-    if (confab_get(tagged, "data") != NULL)
-        packet.data = vector_value(confab_get(tagged, "data"));
+    struct sio_packet packet = packet_row_packet(row);
     buf_init(&scratch, PACKET_MAX_BYTES);
     struct frame_set *set = sio_encode(&packet, NULL, &scratch);
     bool met = frames_are(set, confab_get(row, "eio_websocket"));
@@ -82,21 +62,7 @@ static bool writes(const struct confab_value *row)
 static void test_writing(void **state)
 {
     (void)state;
-    struct vectors *vectors = vectors_open(FILE_NAME);
-    struct not_met *list = not_met_load("sio-packet-write");
-    const struct confab_value *row;
-    unsigned rows = 0;
-    while ((row = vectors_next(vectors)) != NULL) {
-        char id[128];
-        if (!is_kind(row, "sio-json"))
-            continue;
-        row_id(row, id, sizeof(id));
-        not_met_judge(list, id, writes(row));
-        rows++;
-    }
-    not_met_finish(list);
-    vectors_close(vectors);
-    assert_int_equal(rows, 46);
+    assert_int_equal(packet_rows_judge("sio-packet-write", "sio-json", NULL, writes), 46);
 }
 
 /* ---- reading ---- */
@@ -119,20 +85,6 @@ static void note(struct outcome *outcome, const struct sio_packet *packet)
     confab_push(outcome->packets, object);
 }
 
-static int feed(struct sio_decoder *decoder, const struct confab_value *frame,
-                struct sio_packet *packet)
-{
-    size_t length;
-    const char *text = confab_as_string(confab_get(frame, "text"), &length);
-    if (text != NULL)
-        return sio_decode(decoder, FRAME_TEXT, text, length, PACKET_MAX_BYTES, packet);
-    uint8_t *bytes = vector_bytes(vector_text(frame, "bin"), &length);
-    int status =
-        sio_decode(decoder, FRAME_BINARY, (const char *)bytes, length, PACKET_MAX_BYTES, packet);
-    free(bytes);
-    return status;
-}
-
 static struct outcome read_frames(const struct confab_value *frames)
 {
     struct outcome outcome = {confab_array(), -1, false};
@@ -140,7 +92,8 @@ static struct outcome read_frames(const struct confab_value *frames)
     sio_decoder_init(&decoder);
     for (size_t i = 0; outcome.failed_frame < 0 && i < confab_size(frames); i++) {
         struct sio_packet packet;
-        int status = feed(&decoder, confab_at(frames, i), &packet);
+        int status =
+            packet_row_feed(sio_decode, &decoder, confab_at(frames, i), PACKET_MAX_BYTES, &packet);
         outcome.pending = status == CONFAB_EPARTIAL;
         if (status == CONFAB_OK)
             note(&outcome, &packet);
@@ -173,12 +126,12 @@ static struct confab_value *recorded_packets(const struct confab_value *decoded)
     return packets;
 }
 
-static bool reads(const struct confab_value *row, const struct confab_value *frames)
+static bool reads(const struct confab_value *row)
 {
     const struct confab_value *decoded = confab_get(row, "decoded");
     const struct confab_value *error = confab_get(decoded, "error");
     struct confab_value *expected = recorded_packets(decoded);
-    struct outcome outcome = read_frames(frames);
+    struct outcome outcome = read_frames(confab_get(row, "frames"));
     bool met = confab_equal(outcome.packets, expected) &&
                outcome.failed_frame == (int)confab_as_int(confab_get(error, "frame"), -1);
     /* A broken packet ends the session here, so what Node still keeps then does not matter. */
@@ -192,28 +145,15 @@ static bool reads(const struct confab_value *row, const struct confab_value *fra
 static void test_reading(void **state)
 {
     (void)state;
-    struct vectors *vectors = vectors_open(FILE_NAME);
-    struct not_met *list = not_met_load("sio-packet-read");
-    const struct confab_value *row;
-    unsigned rows = 0;
-    while ((row = vectors_next(vectors)) != NULL) {
-        char id[128];
-        if (!is_kind(row, "sio-json") && !is_kind(row, "sio-json-decode"))
-            continue;
-        row_id(row, id, sizeof(id));
-        not_met_judge(list, id, reads(row, confab_get(row, "frames")));
-        rows++;
-    }
-    not_met_finish(list);
-    vectors_close(vectors);
-    assert_int_equal(rows, 150);
+    assert_int_equal(packet_rows_judge("sio-packet-read", "sio-json", "sio-json-decode", reads),
+                     150);
 }
 
 /* A whole conversation: what came is read, and what the server wrote is written again. */
 static void test_live(void **state)
 {
     (void)state;
-    struct vectors *vectors = vectors_open(FILE_NAME);
+    struct vectors *vectors = packet_rows_open();
     struct sio_decoder decoder;
     struct buf scratch;
     const struct confab_value *row;
@@ -222,10 +162,10 @@ static void test_live(void **state)
     sio_decoder_init(&decoder);
     while ((row = vectors_next(vectors)) != NULL) {
         struct sio_packet packet;
-        if (!is_kind(row, "live-json"))
+        if (!packet_row_is(row, "live-json"))
             continue;
         rows++;
-        int status = feed(&decoder, row, &packet);
+        int status = packet_row_feed(sio_decode, &decoder, row, PACKET_MAX_BYTES, &packet);
         if (status == CONFAB_EPARTIAL)
             continue;
         assert_int_equal(status, CONFAB_OK);
