@@ -205,7 +205,8 @@ static void speak_asked_events(struct foe *foe)
         put_texts(foe, "421[\"chat\",\"is anybody there\"]");
 }
 
-static void speak_words(struct foe *foe)
+/* Logs in, and then says one thing for ever. */
+static void flood_chat(struct foe *foe, const char *text)
 {
     char login[64];
     if (!has_joined(foe))
@@ -214,7 +215,17 @@ static void speak_words(struct foe *foe)
         snprintf(login, sizeof(login), "42[\"login\",\"foe-%u\"]", foe->index);
         put_text(foe, login);
     }
-    put_texts(foe, "421[\"chat\",\"buy this and that, buy it now\"]");
+    put_texts(foe, text);
+}
+
+static void speak_words(struct foe *foe)
+{
+    flood_chat(foe, "421[\"chat\",\"buy this and that, buy it now\"]");
+}
+
+static void speak_words_unasked(struct foe *foe)
+{
+    flood_chat(foe, "42[\"chat\",\"buy this and that, buy it now\"]");
 }
 
 static void speak_namespaces(struct foe *foe)
@@ -287,6 +298,7 @@ const struct hostile_kind hostile_kinds[] = {
     {.name = "events", .speak = speak_events},
     {.name = "answers-unread", .speak = speak_asked_events, .deaf = true},
     {.name = "words", .speak = speak_words},
+    {.name = "words-unasked", .speak = speak_words_unasked},
     {.name = "namespaces", .speak = speak_namespaces},
     {.name = "rooms", .speak = speak_rooms},
     {.name = "nesting", .speak = speak_nesting},

@@ -30,13 +30,18 @@ struct chat {
     char epoch[12];        /* and unlike those of an earlier process with the same tag */
 };
 
+struct chat_rate {
+    struct bucket bucket;
+    uint8_t refusals; /* in a row */
+};
+
 /* What the chat keeps of one socket, from its first event on. Owned by the socket. */
 struct chat_user {
     struct chat *chat; /* borrowed */
     char *shown;       /* owned; NULL: not logged in */
     char *key;         /* owned; what makes the name unique */
     char resume[CHAT_RESUME_BYTES + 1];
-    struct bucket rates[CHAT_LIMIT_COUNT];
+    struct chat_rate rates[CHAT_LIMIT_COUNT];
     struct chat_login *login; /* owned; the one whose claim is under way */
 };
 
@@ -66,6 +71,11 @@ void chat_rates_init(struct chat *chat);
 /* Takes one; false: above the limit, which is counted, and *retry_ms says how long. */
 bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit limit,
                     int64_t *retry_ms);
+/* Takes one that had to wait. */
+void chat_rate_charge(struct chat *chat, struct chat_user *user, enum chat_limit limit);
+/* How long to let somebody wait who is to wait for about after_ms: those who wait are served
+ * together, since to write to everybody costs as much for one message as for ten. */
+int64_t chat_rate_wait_ms(const struct chat *chat, enum chat_limit limit, int64_t after_ms);
 
 /* ---- login.c ---- */
 void chat_on_login(struct confab_socket *socket, struct confab_event *event, void *user);

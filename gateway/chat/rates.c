@@ -30,6 +30,14 @@ static int32_t burst_of(enum chat_limit limit, unsigned rate)
     return 5;
 }
 
+/* Whoever is refused so often without a pause is not heard again until he has been silent for so
+ * long: a flood is not to be served even at the rate, since the rates of many add up. */
+#define REFUSALS_IN_A_ROW 100
+#define SILENCE_MS 1000
+
+/* Those who wait are served at multiples of this. */
+#define TOGETHER_MS 250
+
 void chat_rates_init(struct chat *chat)
 {
     for (int i = 0; i < CHAT_LIMIT_COUNT; i++) {
@@ -45,9 +53,34 @@ bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit l
                     int64_t *retry_ms)
 {
     const struct bucket_rule *rule = &chat->rules[limit];
-    if (rule->burst == 0 ||
-        bucket_take(&user->rates[limit], rule, confab_now_ms(chat->server), retry_ms))
+    struct chat_rate *rate = &user->rates[limit];
+    int64_t now_ms = confab_now_ms(chat->server);
+    if (rule->burst == 0 || bucket_take(&rate->bucket, rule, now_ms, retry_ms)) {
+        rate->refusals = 0;
         return true;
+    }
     chat->counters.limits[limit]++;
+    if (rate->refusals < REFUSALS_IN_A_ROW) {
+        rate->refusals++;
+    } else {
+        bucket_shut(&rate->bucket, rule, now_ms, SILENCE_MS);
+        *retry_ms = *retry_ms > SILENCE_MS ? *retry_ms : SILENCE_MS;
+    }
     return false;
+}
+
+void chat_rate_charge(struct chat *chat, struct chat_user *user, enum chat_limit limit)
+{
+    struct chat_rate *rate = &user->rates[limit];
+    bucket_charge(&rate->bucket, &chat->rules[limit], confab_now_ms(chat->server));
+    rate->refusals = 0;
+}
+
+int64_t chat_rate_wait_ms(const struct chat *chat, enum chat_limit limit, int64_t after_ms)
+{
+    int64_t refill_ms = chat->rules[limit].refill_ms;
+    int64_t step_ms = refill_ms < TOGETHER_MS ? refill_ms : TOGETHER_MS;
+    int64_t now_ms = confab_now_ms(chat->server);
+    int64_t at_ms = (now_ms + after_ms + step_ms / 2) / step_ms * step_ms;
+    return at_ms > now_ms ? at_ms - now_ms : step_ms;
 }

@@ -99,9 +99,8 @@ static void waiting_is_due(struct confab_server *server, void *user_pointer)
     struct said said = {.message = waiting->message,
                         .room = waiting->room[0] != '\0' ? waiting->room : NULL,
                         .room_as_sent = waiting->room_as_sent};
-    int64_t retry_ms;
     if (user != NULL && user->shown != NULL) {
-        chat_rate_take(chat, user, CHAT_LIMIT_MESSAGES, &retry_ms); /* what it has waited for */
+        chat_rate_charge(chat, user, CHAT_LIMIT_MESSAGES); /* what it has waited for */
         say(chat, user, waiting->token, &said);
     } else {
         chat_refuse_later(chat, waiting->token, CHAT_NOT_LOGGED_IN, NULL);
@@ -121,7 +120,8 @@ static void say_later(struct chat *chat, struct confab_socket *socket, struct co
         said->room_as_sent != NULL ? confab_value_hold(said->room_as_sent) : NULL;
     if (said->room != NULL)
         memcpy(waiting->room, said->room, strlen(said->room) + 1);
-    confab_after(chat->server, after_ms, waiting_is_due, waiting_free, waiting);
+    confab_after(chat->server, chat_rate_wait_ms(chat, CHAT_LIMIT_MESSAGES, after_ms),
+                 waiting_is_due, waiting_free, waiting);
 }
 
 /* A message in order: now, later, or not at all. */

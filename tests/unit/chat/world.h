@@ -13,6 +13,8 @@ struct world {
 
 /* `limit`: the presence limit. `fake`: a broker that decides nothing by itself. */
 void world_init(struct world *world, unsigned limit, bool fake);
+/* The same with these rates. */
+void world_init_rates(struct world *world, const unsigned rates[CHAT_LIMIT_COUNT]);
 void world_fini(struct world *world);
 
 /* A client that is logged in; what it and the others were told about it has been taken from it
