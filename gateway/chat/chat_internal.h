@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-#include "common/bucket.h"
 #include "common/name.h"
+#include "common/rate.h"
 #include "gateway/chat/chat.h"
 #include <confab/server.h>
 
@@ -20,7 +20,7 @@ struct chat {
     struct confab_namespace *nsp;
     struct confab_roster *roster;
     struct chat_config config;
-    struct bucket_rule rules[CHAT_LIMIT_COUNT]; /* burst 0: no limit */
+    struct rate_rule rules[CHAT_LIMIT_COUNT];
     struct chat_counters counters;
     struct confab_packet *list; /* the onlineUsers event as last built; owned, NULL before the first
                                  */
@@ -31,7 +31,7 @@ struct chat {
 };
 
 struct chat_rate {
-    struct bucket bucket;
+    struct rate flow;
     uint8_t refusals; /* in a row */
 };
 

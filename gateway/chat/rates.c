@@ -16,13 +16,13 @@ const char *chat_limit_label(enum chat_limit limit)
 #define MESSAGES_AT_ONCE 500
 
 /* So many at once: a person pastes many lines; a script tries many names. */
-static int32_t burst_of(enum chat_limit limit, unsigned rate)
+static unsigned burst_of(enum chat_limit limit, unsigned rate)
 {
     switch (limit) {
     case CHAT_LIMIT_MESSAGES:
-        return rate * 10 > MESSAGES_AT_ONCE ? (int32_t)rate * 10 : MESSAGES_AT_ONCE;
+        return rate * 10 > MESSAGES_AT_ONCE ? rate * 10 : MESSAGES_AT_ONCE;
     case CHAT_LIMIT_SEND_MSG:
-        return (int32_t)rate * 4;
+        return rate * 4;
     case CHAT_LIMIT_LOGINS:
     case CHAT_LIMIT_COUNT:
         break;
@@ -42,20 +42,19 @@ void chat_rates_init(struct chat *chat)
 {
     for (int i = 0; i < CHAT_LIMIT_COUNT; i++) {
         unsigned rate = chat->config.rates[i];
-        int32_t span_ms = i == CHAT_LIMIT_LOGINS ? 60000 : 1000;
-        if (rate > 0)
-            chat->rules[i] = (struct bucket_rule){.burst = burst_of((enum chat_limit)i, rate),
-                                                  .refill_ms = span_ms / (int32_t)rate};
+        chat->rules[i] = (struct rate_rule){.amount = rate,
+                                            .span_ms = i == CHAT_LIMIT_LOGINS ? 60000 : 1000,
+                                            .burst = burst_of((enum chat_limit)i, rate)};
     }
 }
 
 bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit limit,
                     int64_t *retry_ms)
 {
-    const struct bucket_rule *rule = &chat->rules[limit];
+    const struct rate_rule *rule = &chat->rules[limit];
     struct chat_rate *rate = &user->rates[limit];
     int64_t now_ms = confab_now_ms(chat->server);
-    if (rule->burst == 0 || bucket_take(&rate->bucket, rule, now_ms, retry_ms)) {
+    if (rate_take(&rate->flow, rule, now_ms, retry_ms)) {
         rate->refusals = 0;
         return true;
     }
@@ -63,7 +62,7 @@ bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit l
     if (rate->refusals < REFUSALS_IN_A_ROW) {
         rate->refusals++;
     } else {
-        bucket_shut(&rate->bucket, rule, now_ms, SILENCE_MS);
+        rate_shut(&rate->flow, rule, now_ms, SILENCE_MS);
         *retry_ms = *retry_ms > SILENCE_MS ? *retry_ms : SILENCE_MS;
     }
     return false;
@@ -72,13 +71,14 @@ bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit l
 void chat_rate_charge(struct chat *chat, struct chat_user *user, enum chat_limit limit)
 {
     struct chat_rate *rate = &user->rates[limit];
-    bucket_charge(&rate->bucket, &chat->rules[limit], confab_now_ms(chat->server));
+    rate_charge(&rate->flow, &chat->rules[limit], 1, confab_now_ms(chat->server));
     rate->refusals = 0;
 }
 
 int64_t chat_rate_wait_ms(const struct chat *chat, enum chat_limit limit, int64_t after_ms)
 {
-    int64_t refill_ms = chat->rules[limit].refill_ms;
+    const struct rate_rule *rule = &chat->rules[limit];
+    int64_t refill_ms = rule->span_ms / (int64_t)rule->amount;
     int64_t step_ms = refill_ms < TOGETHER_MS ? refill_ms : TOGETHER_MS;
     int64_t now_ms = confab_now_ms(chat->server);
     int64_t at_ms = (now_ms + after_ms + step_ms / 2) / step_ms * step_ms;

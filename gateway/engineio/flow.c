@@ -14,18 +14,18 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "common/rate.h"
 #include "gateway/engineio/internal.h"
 
-/* Seconds' worth that may come at once, and what must have flowed in before reading goes on. */
+/* Seconds' worth that may come at once, and the time's worth that must have flowed in before
+ * reading goes on. */
 #define BURST_SECONDS 2
-#define STEP_PER_SECOND 10
+#define STEP_MS 100
 
 struct eio_flow {
     struct eio_session *session; /* borrowed: its owner */
 
-    /* Levels in thousandths, so that a rate per second is what leaks per millisecond. */
-    int64_t packets_milli, bytes_milli;
-    int64_t at_ms; /* when the levels were true */
+    struct rate packets, bytes;
 
     struct timerq_entry due; /* in engine->flows: the session goes on */
     struct buf rest;         /* of a POST body; empty: none */
@@ -110,40 +110,35 @@ void eio_session_pause(struct eio_session *session, bool paused, int64_t now_ms)
 
 /* ---- rates ---- */
 
-static int64_t leaked(int64_t level_milli, int64_t per_second, int64_t passed_ms)
+static struct rate_rule rule_of(int64_t per_second)
 {
-    if (level_milli == 0 || passed_ms >= level_milli / per_second + 1)
-        return 0;
-    level_milli -= passed_ms * per_second;
-    return level_milli > 0 ? level_milli : 0;
+    return (struct rate_rule){.amount = (uint64_t)per_second,
+                              .span_ms = 1000,
+                              .burst = BURST_SECONDS * (uint64_t)per_second};
 }
 
-static void refresh(struct eio_flow *flow, const struct eio_config *config, int64_t now_ms)
+/* True: more than may come at once. */
+static bool charge(struct rate *rate, int64_t per_second, size_t units, int64_t now_ms)
 {
-    int64_t passed_ms = now_ms - flow->at_ms;
+    struct rate_rule rule = rule_of(per_second);
 
-    flow->at_ms = now_ms;
-    flow->packets_milli = leaked(flow->packets_milli, config->max_packets_per_second, passed_ms);
-    flow->bytes_milli = leaked(flow->bytes_milli, config->max_per_second_bytes, passed_ms);
-}
-
-static bool is_above(int64_t level_milli, int64_t per_second)
-{
-    return level_milli > BURST_SECONDS * 1000 * per_second;
+    rate_charge(rate, &rule, units, now_ms);
+    return rate_wait_ms(rate, &rule, 0, now_ms) > 0;
 }
 
 /* How long until a step's worth is there; 0: it is. */
-static int64_t wait_ms(int64_t level_milli, int64_t per_second)
+static int64_t wait_ms(const struct rate *rate, int64_t per_second, int64_t now_ms)
 {
-    int64_t over_milli = level_milli - (BURST_SECONDS * 1000 - 1000 / STEP_PER_SECOND) * per_second;
+    struct rate_rule rule = rule_of(per_second);
 
-    return per_second > 0 && over_milli > 0 ? (over_milli + per_second - 1) / per_second : 0;
+    return rate_wait_ms(rate, &rule, 0, now_ms - STEP_MS);
 }
 
-static int64_t held_for_ms(const struct eio_flow *flow, const struct eio_config *config)
+static int64_t held_for_ms(const struct eio_flow *flow, const struct eio_config *config,
+                           int64_t now_ms)
 {
-    int64_t packets_ms = wait_ms(flow->packets_milli, config->max_packets_per_second);
-    int64_t bytes_ms = wait_ms(flow->bytes_milli, config->max_per_second_bytes);
+    int64_t packets_ms = wait_ms(&flow->packets, config->max_packets_per_second, now_ms);
+    int64_t bytes_ms = wait_ms(&flow->bytes, config->max_per_second_bytes, now_ms);
 
     return packets_ms > bytes_ms ? packets_ms : bytes_ms;
 }
@@ -152,8 +147,8 @@ void eio_flow_charge(struct eio_session *session, size_t bytes, int64_t now_ms)
 {
     struct eio_engine *engine = session->engine;
     const struct eio_config *config = &engine->config;
-    bool too_many = false, too_large = false;
     struct eio_flow *flow;
+    bool too_many, too_large;
 
     /* One that closes is not read any more but for the words of a probe, which are bounded; its
      * flow has ended, and would end no second time. */
@@ -161,21 +156,14 @@ void eio_flow_charge(struct eio_session *session, size_t bytes, int64_t now_ms)
         (config->max_packets_per_second == 0 && config->max_per_second_bytes == 0))
         return;
     flow = flow_of(session);
-    refresh(flow, config, now_ms);
-    if (config->max_packets_per_second > 0) {
-        flow->packets_milli += 1000;
-        too_many = is_above(flow->packets_milli, config->max_packets_per_second);
-    }
-    if (config->max_per_second_bytes > 0) {
-        flow->bytes_milli += (int64_t)bytes * 1000;
-        too_large = is_above(flow->bytes_milli, config->max_per_second_bytes);
-    }
+    too_many = charge(&flow->packets, config->max_packets_per_second, 1, now_ms);
+    too_large = charge(&flow->bytes, config->max_per_second_bytes, bytes, now_ms);
     if (!too_many && !too_large)
         return;
     if ((session->pauses & EIO_PAUSE_RATE) == 0)
         engine->counters.limits[too_many ? EIO_LIMIT_PACKET_RATE : EIO_LIMIT_BYTE_RATE]++;
     set_pauses(session, session->pauses | EIO_PAUSE_RATE, now_ms);
-    timerq_arm(&engine->flows, &flow->due, now_ms + held_for_ms(flow, config));
+    timerq_arm(&engine->flows, &flow->due, now_ms + held_for_ms(flow, config, now_ms));
 }
 
 void eio_flow_trim(struct eio_session *session, int64_t now_ms)
@@ -185,8 +173,7 @@ void eio_flow_trim(struct eio_session *session, int64_t now_ms)
     if (flow == NULL || (session->pauses & (EIO_PAUSE_RATE | EIO_PAUSE_REST)) != 0 ||
         list_linked(&flow->slow_new) || timerfifo_armed(&flow->slow))
         return;
-    refresh(flow, &session->engine->config, now_ms);
-    if (flow->packets_milli == 0 && flow->bytes_milli == 0)
+    if (rate_is_full(&flow->packets, now_ms) && rate_is_full(&flow->bytes, now_ms))
         drop_flow(session);
 }
 
@@ -227,8 +214,7 @@ static void go_on(struct eio_session *session, int64_t now_ms)
     struct eio_engine *engine = session->engine;
     int64_t held_ms;
 
-    refresh(session->flow, &engine->config, now_ms);
-    held_ms = held_for_ms(session->flow, &engine->config);
+    held_ms = held_for_ms(session->flow, &engine->config, now_ms);
     if ((session->pauses & EIO_PAUSE_RATE) != 0 && held_ms > 0) {
         timerq_arm(&engine->flows, &session->flow->due, now_ms + held_ms);
         return;

@@ -28,15 +28,15 @@
 /* For all that queue, in one turn; and for what they are sent. */
 #define SLICE_US 500
 
-static const struct meter_rule credit_rule = {.per_second = CREDIT_PER_SECOND,
-                                              .burst = CREDIT_BURST};
+static const struct rate_rule credit_rule = {
+    .amount = CREDIT_PER_SECOND, .span_ms = 1000, .burst = CREDIT_BURST};
 
 void fair_init(struct conn *conn)
 {
     list_init(&conn->queue);
     timerq_entry_init(&conn->rest);
     /* Those who are here come before those who come. */
-    meter_empty(&conn->credit, &credit_rule, conn->net->now_ms);
+    rate_empty(&conn->credit, &credit_rule, conn->net->now_ms);
 }
 
 void fair_fini(struct conn *conn)
@@ -49,7 +49,7 @@ void fair_fini(struct conn *conn)
 
 void fair_read(struct conn *conn, size_t length_bytes)
 {
-    meter_charge(&conn->credit, &credit_rule, length_bytes / BYTES_PER_UNIT, conn->net->now_ms);
+    rate_charge(&conn->credit, &credit_rule, length_bytes / BYTES_PER_UNIT, conn->net->now_ms);
 }
 
 void fair_frame(struct conn *conn, bool ends_message)
@@ -58,9 +58,9 @@ void fair_frame(struct conn *conn, bool ends_message)
 
     if (conn->portion > 0)
         conn->portion--;
-    meter_charge(&conn->credit, &credit_rule, 1, net->now_ms);
+    rate_charge(&conn->credit, &credit_rule, 1, net->now_ms);
     if (!ends_message)
-        meter_charge(&conn->rate, &net->frame_rule, 1, net->now_ms);
+        rate_charge(&conn->rate, &net->frame_rule, 1, net->now_ms);
 }
 
 /* A portion is so many bytes as well: one large message, and the others come first. */
@@ -78,10 +78,10 @@ void fair_request(struct conn *conn)
 
     if (conn->portion > 0)
         conn->portion--;
-    meter_charge(&conn->credit, &credit_rule, UNITS_PER_REQUEST, net->now_ms);
+    rate_charge(&conn->credit, &credit_rule, UNITS_PER_REQUEST, net->now_ms);
     /* A proxy's connection carries the requests of many. */
     if (conn->role == NET_PUBLIC && !conn->http->is_proxied)
-        meter_charge(&conn->rate, &net->request_rule, 1, net->now_ms);
+        rate_charge(&conn->rate, &net->request_rule, 1, net->now_ms);
 }
 
 /* ---- resting ---- */
@@ -99,10 +99,10 @@ void fair_rest(struct conn *conn, int64_t wait_ms)
 }
 
 /* A tenth of a second's worth at least is to be there again, so that resting pays. */
-static bool rests_for(struct conn *conn, const struct meter_rule *rule, uint64_t *counter)
+static bool rests_for(struct conn *conn, const struct rate_rule *rule, uint64_t *counter)
 {
     struct net *net = conn->net;
-    int64_t wait_ms = meter_wait_ms(&conn->rate, rule, net->now_ms);
+    int64_t wait_ms = rate_wait_ms(&conn->rate, rule, 1, net->now_ms);
 
     if (wait_ms == 0)
         return false;
@@ -157,7 +157,7 @@ static void serve(struct conn *conn)
 
 bool fair_has_credit(const struct conn *conn)
 {
-    return meter_wait_ms(&conn->credit, &credit_rule, conn->net->now_ms) == 0;
+    return rate_wait_ms(&conn->credit, &credit_rule, 1, conn->net->now_ms) == 0;
 }
 
 void fair_readable(struct conn *conn)

@@ -14,7 +14,7 @@ struct guest {
     struct htable_entry entry;
     struct list idle; /* in guests->idle when nothing of his is counted */
     struct guests *guests;
-    struct meter handshakes;
+    struct rate handshakes;
     uint32_t sessions, connections;
     uint8_t key[KEY_BYTES];
 };
@@ -22,7 +22,7 @@ struct guest {
 struct guests {
     unsigned references; /* the owner's, and one for each session */
     struct guests_config config;
-    struct meter_rule rule;
+    struct rate_rule rule;
     struct htable table;
     struct list idle;    /* the longest first */
     struct guest others; /* whoever finds no place */
@@ -36,8 +36,9 @@ struct guests *guests_new(const struct guests_config *config, const uint8_t seed
     guests->config = *config;
     if (guests->config.max_entries == 0)
         guests->config.max_entries = GUESTS_MAX;
-    guests->rule = (struct meter_rule){.per_second = config->max_handshakes_per_second,
-                                       .burst = BURST_SECONDS * config->max_handshakes_per_second};
+    guests->rule = (struct rate_rule){.amount = config->max_handshakes_per_second,
+                                      .span_ms = 1000,
+                                      .burst = BURST_SECONDS * config->max_handshakes_per_second};
     htable_init(&guests->table, seed);
     list_init(&guests->idle);
     list_init(&guests->others.idle);
@@ -88,7 +89,7 @@ static void forget_idle(struct guests *guests, int64_t now_ms)
     for (int i = 0; i < 2; i++) {
         struct guest *oldest = LIST_FIRST(&guests->idle, struct guest, idle);
 
-        if (oldest == NULL || (oldest->handshakes.full_at_us > now_ms * 1000 &&
+        if (oldest == NULL || (!rate_is_full(&oldest->handshakes, now_ms) &&
                                htable_count(&guests->table) < guests->config.max_entries))
             return;
         list_del(&oldest->idle);
@@ -161,10 +162,8 @@ enum net_limit guest_shakes_hands(struct guest *guest, int64_t now_ms, int64_t *
     if (guest == NULL)
         return NET_LIMIT_NONE;
     guests = guest->guests;
-    *retry_ms = meter_wait_ms(&guest->handshakes, &guests->rule, now_ms);
-    if (*retry_ms > 0)
+    if (!rate_take(&guest->handshakes, &guests->rule, now_ms, retry_ms))
         return NET_LIMIT_HANDSHAKES;
-    meter_charge(&guest->handshakes, &guests->rule, 1, now_ms);
     if (guests->config.max_sessions > 0 && guest->sessions >= guests->config.max_sessions) {
         *retry_ms = RETRY_MS;
         return NET_LIMIT_SESSIONS;

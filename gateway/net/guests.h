@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 #include "common/htable.h"
+#include "common/rate.h"
 #include "gateway/net/address.h"
-#include "gateway/net/meter.h"
 
 #define GUESTS_MAX 65536
 

@@ -3,7 +3,7 @@
  *
  *   listen.c     listening sockets, accepting, the state "no more descriptors"
  *   conn.c       one TCP connection: birth, events, deadlines, the one death
- *   fair.c       who is read when, and who has to rest;  meter.h  the rates
+ *   fair.c       who is read when, and who has to rest
  *   guests.c     what one client address may take
  *   http.c       the bytes of an HTTP connection: heads, bodies, one request after the other
  *   http_answer.c  answers: composing, sending, and what comes after the last byte
@@ -28,6 +28,7 @@
 #include "common/buf.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/rate.h"
 #include "common/rng.h"
 #include "common/timerq.h"
 #include "gateway/net/address.h"
@@ -36,7 +37,6 @@
 #include "gateway/net/cors.h"
 #include "gateway/net/http_chunked.h"
 #include "gateway/net/http_head.h"
-#include "gateway/net/meter.h"
 #include "gateway/net/net.h"
 #include "gateway/net/origin.h"
 #include "gateway/net/ws_deflate.h"
@@ -113,7 +113,7 @@ struct net {
     struct list dead;    /* connections to be freed */
     struct list queue;   /* connections whose turn to be read will come */
     struct timerq rests;
-    struct meter_rule request_rule, frame_rule;
+    struct rate_rule request_rule, frame_rule;
     struct timerfifo timeouts[NET_TIMEOUT_COUNT];
     int64_t timeouts_ms[NET_TIMEOUT_COUNT];
     struct event timer;
@@ -170,8 +170,8 @@ struct conn {
     struct timerfifo_entry timer;
     struct list queue; /* in net's queue, or in none */
     struct timerq_entry rest;
-    struct meter credit;
-    struct meter rate; /* of requests, later of frames */
+    struct rate credit;
+    struct rate rate; /* of requests, later of frames */
     struct event event;
 };
 

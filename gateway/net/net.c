@@ -36,9 +36,9 @@ static unsigned connection_limit(unsigned configured)
     return configured > 0 && configured < possible ? configured : (unsigned)possible;
 }
 
-static struct meter_rule rule_of(unsigned per_second)
+static struct rate_rule rule_of(unsigned per_second)
 {
-    return (struct meter_rule){.per_second = per_second, .burst = 2 * per_second};
+    return (struct rate_rule){.amount = per_second, .span_ms = 1000, .burst = 2 * per_second};
 }
 
 static int configure(struct net *net, const struct net_config *config)

@@ -51,7 +51,7 @@ bool ws_accept(struct conn *conn)
     http_free(http, net->now_ms);
     conn->state = CONN_WS;
     conn->ws = ws;
-    conn->rate = (struct meter){0};
+    conn->rate = (struct rate){0};
     conn->unread = false;
     net->counters.websockets_now++;
     wsi = lws_glue_adopt(conn, key);
