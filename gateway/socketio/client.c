@@ -18,6 +18,7 @@
 #include "common/value.h"
 #include "gateway/socketio/parents.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 #include <confab/err.h>
 
 static struct confab_socket *find_socket(const struct sio_client *client, const char *name,
@@ -97,6 +98,7 @@ void sio_client_free(struct sio_client *client)
     client->server->client_count--;
     timerfifo_disarm(&client->server->connects, &client->timer);
     list_del(&client->link);
+    sio_tokens_forget_client(client);
     sio_decoder_fini(&client->decoder);
     eio_handshake_release(client->handshake);
     free(client->left);
@@ -307,6 +309,8 @@ static void on_open(void *user, struct eio_session *session)
     client->transport = (uint8_t)eio_session_transport(session);
     list_init(&client->link);
     list_init(&client->sockets);
+    list_init(&client->tokens);
+    list_init(&client->aside);
     timerfifo_entry_init(&client->timer);
     client->revision = (uint8_t)eio_session_revision(session);
     sio_decoder_init(&client->decoder);

@@ -5,12 +5,11 @@
 #include "common/buf.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 #include <confab/err.h>
 
 #define EVENT_DEADLINE_MS 30000
 #define NUMBER_NAME_BYTES 64
-/* Beyond so many unanswered confab_defer_ack() of one socket, further ones make it wait. */
-#define ACKS_DEFERRED_MAX 256
 
 struct confab_value *sio_list_rest(const struct confab_value *list)
 {
@@ -146,17 +145,14 @@ static struct confab_token defer(struct confab_event *event, enum sio_token_kind
     struct confab_socket *socket = event->socket;
     if (event->token.id != 0)
         return event->token;
-    struct sio_token *token =
-        sio_token_new(socket->nsp->server, kind, deadline_ms > 0 ? deadline_ms : EVENT_DEADLINE_MS);
-    token->socket = socket->id_number;
+    struct sio_token *token = sio_token_new(socket->nsp->server, socket, kind,
+                                            deadline_ms > 0 ? deadline_ms : EVENT_DEADLINE_MS);
     token->has_ack = event->wants_ack;
     token->ack_id = event->ack_id;
     event->wants_ack = false;
     event->token.id = token->id;
     if (kind == SIO_TOKEN_EVENT)
         socket->blocked++;
-    else
-        socket->acks_deferred++;
     return event->token;
 }
 
@@ -167,7 +163,7 @@ struct confab_token confab_defer(struct confab_event *event, int64_t deadline_ms
 
 struct confab_token confab_defer_ack(struct confab_event *event, int64_t deadline_ms)
 {
-    bool too_many = event->socket->acks_deferred >= ACKS_DEFERRED_MAX ||
+    bool too_many = sio_token_is_one_too_many_for(event->socket->client) ||
                     sio_token_is_one_too_many(event->socket->nsp->server);
     return defer(event, too_many ? SIO_TOKEN_EVENT : SIO_TOKEN_ACK, deadline_ms);
 }
@@ -187,8 +183,6 @@ static int answer_event(struct confab_server *server, const struct sio_token *to
                                        : sio_socket_find(server, token->socket);
     if (socket == NULL)
         return CONFAB_ECLOSED;
-    if (token->kind == SIO_TOKEN_ACK)
-        socket->acks_deferred--;
     if (!sio_socket_is_open(socket))
         return CONFAB_ECLOSED;
     if (token->has_ack && args != NULL)

@@ -5,27 +5,52 @@
  */
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 #include <confab/err.h>
 
 #define NOT_IN_TIME "The server did not decide in time"
 
+/* For one more decision about this CONNECT. False: it waits for a place, or was refused. */
+static bool has_place(struct confab_socket *socket)
+{
+    if (sio_token_is_one_too_many_for(socket->client)) {
+        sio_socket_set_aside(socket);
+        return false;
+    }
+    if (sio_token_is_one_too_many(socket->nsp->server)) {
+        sio_socket_refuse(socket, SIO_TOO_MANY_PENDING, NULL);
+        return false;
+    }
+    return true;
+}
+
+/* What it was before its client was lost. False: there is no place for the question. */
+static bool look_up(struct confab_socket *socket)
+{
+    if (!sio_recovery_is_to_ask(socket))
+        return true;
+    if (!has_place(socket))
+        return false;
+    sio_recovery_ask(socket);
+    return true;
+}
+
 void sio_middleware_run(struct confab_socket *socket)
 {
     const struct confab_namespace *nsp = socket->nsp->registry;
+    if (!look_up(socket))
+        return;
     bool is_known = socket->recovered && nsp->server->config.recovery_skips_middleware;
     while (socket->state == SIO_CONNECTING && socket->blocked == 0) {
         if (is_known || socket->middleware_next == nsp->middleware_count) {
             sio_socket_admit(socket);
             return;
         }
-        if (sio_token_is_one_too_many(nsp->server)) {
-            sio_socket_refuse(socket, SIO_TOO_MANY_PENDING, NULL);
+        if (!has_place(socket))
             return;
-        }
         struct sio_middleware next = nsp->middleware[socket->middleware_next++];
         struct sio_token *token =
-            sio_token_new(nsp->server, SIO_TOKEN_MIDDLEWARE, SIO_DECISION_DEADLINE_MS);
-        token->socket = socket->id_number;
+            sio_token_new(nsp->server, socket, SIO_TOKEN_MIDDLEWARE, SIO_DECISION_DEADLINE_MS);
         socket->blocked++;
         next.fn(socket, (struct confab_token){token->id}, next.user);
     }
@@ -45,7 +70,8 @@ void server_admit(struct confab_server *server, struct eio_handshake *handshake,
         done(user, false, SIO_TOO_MANY_PENDING);
         return;
     }
-    struct sio_token *token = sio_token_new(server, SIO_TOKEN_FILTER, SIO_DECISION_DEADLINE_MS);
+    struct sio_token *token =
+        sio_token_new(server, NULL, SIO_TOKEN_FILTER, SIO_DECISION_DEADLINE_MS);
     token->done = done;
     token->user = user;
     token->handshake = eio_handshake_hold(handshake);

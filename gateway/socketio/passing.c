@@ -1,13 +1,15 @@
 /*
  * An event on its way through the middleware of its socket. There is at most one of a socket at a
  * time: later ones wait until it is through. What a middleware decides inside its call goes on at
- * once; what it decides later, at the end of that turn.
+ * once; what it decides later, at the end of that turn. An event for whose decision there is no
+ * place waits for one before that middleware, and with it all that comes after.
  */
 #include <stdlib.h>
 
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 #include <confab/err.h>
 
 struct sio_passing {
@@ -39,7 +41,7 @@ void sio_passing_drop(struct confab_socket *socket)
 
 bool sio_passing_is_decided(const struct confab_socket *socket)
 {
-    return sio_passing_is_there(socket) && socket->own->passing->decided;
+    return sio_passing_is_there(socket) && socket->own->passing->decided && !socket->is_aside;
 }
 
 /* Asks the next one. */
@@ -48,8 +50,7 @@ static void ask(struct confab_event *event, struct sio_passing *passing)
     struct confab_socket *socket = event->socket;
     struct sio_event_middleware next = socket->own->uses[passing->next++];
     struct sio_token *token =
-        sio_token_new(socket->nsp->server, SIO_TOKEN_PASSING, SIO_DECISION_DEADLINE_MS);
-    token->socket = socket->id_number;
+        sio_token_new(socket->nsp->server, socket, SIO_TOKEN_PASSING, SIO_DECISION_DEADLINE_MS);
     socket->blocked++;
     passing->decided = false;
     next.fn(socket, event, (struct confab_token){token->id}, next.user);
@@ -65,15 +66,34 @@ static void finish(struct confab_event *event, const struct sio_passing *passing
         nsp->on_error(socket, passing->refusal, passing->refusal_data, nsp->error_user);
 }
 
+static bool has_place(const struct confab_socket *socket)
+{
+    return !sio_token_is_one_too_many_for(socket->client) &&
+           !sio_token_is_one_too_many(socket->nsp->server);
+}
+
+/* Asks until one takes its time. False: there is no place for the next one's decision. */
+static bool ask_all(struct confab_event *event, struct sio_passing *passing)
+{
+    const struct confab_socket *socket = event->socket;
+    while (passing->decided && passing->refusal == NULL && !socket->thrown_out &&
+           passing->next < socket->own->use_count) {
+        if (!has_place(socket))
+            return false;
+        ask(event, passing);
+    }
+    return true;
+}
+
 static void run(struct confab_event *event, struct sio_passing *passing)
 {
     struct sio_own *own = event->socket->own;
-    while (passing->decided && passing->refusal == NULL && !event->socket->thrown_out &&
-           passing->next < own->use_count)
-        ask(event, passing);
+    bool had_place = ask_all(event, passing);
     passing->token = event->token;
     passing->wants_ack = event->wants_ack;
-    if (!passing->decided)
+    if (!had_place)
+        sio_socket_set_aside(event->socket);
+    if (!had_place || !passing->decided)
         return;
     own->passing = NULL;
     finish(event, passing);

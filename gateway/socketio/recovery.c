@@ -20,6 +20,7 @@
 #include "common/mem.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 
 #define LOOKUP_DEADLINE_MS 5000
 #define LOOKUP_LATE RECOVERY_ANSWER_COUNT
@@ -68,20 +69,28 @@ static void on_restored(void *user, enum recovery_answer answer, struct recovery
         session->space->store->ops->keep(session, confab_now_ms(server));
 }
 
+static const char *word_of(const struct confab_socket *socket, const char *key)
+{
+    return confab_as_string(confab_get(socket->auth, key), NULL);
+}
+
+bool sio_recovery_is_to_ask(const struct confab_socket *socket)
+{
+    return !socket->looked_up && socket->nsp->recovery != NULL && word_of(socket, "pid") != NULL &&
+           word_of(socket, "offset") != NULL && !sio_client_is_old(socket->client);
+}
+
 void sio_recovery_ask(struct confab_socket *socket)
 {
     struct confab_namespace *nsp = socket->nsp;
-    const char *pid = confab_as_string(confab_get(socket->auth, "pid"), NULL);
-    const char *offset = confab_as_string(confab_get(socket->auth, "offset"), NULL);
-    if (nsp->recovery == NULL || pid == NULL || offset == NULL || sio_client_is_old(socket->client))
-        return;
-    struct sio_token *token = sio_token_new(nsp->server, SIO_TOKEN_RECOVERY, LOOKUP_DEADLINE_MS);
+    struct sio_token *token =
+        sio_token_new(nsp->server, socket, SIO_TOKEN_RECOVERY, LOOKUP_DEADLINE_MS);
     struct asking *asking = xmalloc(sizeof(*asking));
     *asking = (struct asking){nsp->server, token->id};
-    token->socket = socket->id_number;
+    socket->looked_up = true;
     socket->blocked++;
-    ops_of(nsp)->restore(nsp->recovery, pid, offset, confab_now_ms(nsp->server), on_restored,
-                         asking);
+    ops_of(nsp)->restore(nsp->recovery, word_of(socket, "pid"), word_of(socket, "offset"),
+                         confab_now_ms(nsp->server), on_restored, asking);
 }
 
 void sio_recovery_expired(struct confab_server *server, const struct sio_token *token)

@@ -2,6 +2,7 @@
 #include "common/frame.h"
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 #include <confab/err.h>
 
 #define SERVER_EVENT_DEADLINE_MS 4000 /* before Node's own 5 s are over */
@@ -114,7 +115,7 @@ static void server_event(void *user, struct broker_namespace *members,
     }
     if (wants_reply) {
         struct sio_token *owed =
-            sio_token_new(server, SIO_TOKEN_SERVER_EVENT, SERVER_EVENT_DEADLINE_MS);
+            sio_token_new(server, NULL, SIO_TOKEN_SERVER_EVENT, SERVER_EVENT_DEADLINE_MS);
         owed->reply = reply;
         token.id = owed->id;
     }

@@ -66,6 +66,7 @@ struct confab_server {
     struct timerfifo connects; /* struct sio_client.timer */
     struct list afters;        /* struct sio_after.link */
     struct list ready;         /* struct confab_socket.ready: to be run at the end of the turn */
+    struct list aside;         /* the same: those that wait for a place among the decisions */
     struct list late;          /* struct sio_ack.link: to be answered at the end of the turn */
     struct list askings;       /* struct sio_asking.link: under way */
     struct list asked;         /* the same, over: to be told at the end of the turn */
@@ -187,7 +188,10 @@ struct sio_client {
     struct eio_handshake *handshake; /* held */
     struct list link;                /* server->clients, then dead_clients */
     struct list sockets;             /* struct confab_socket.link: joined or joining */
-    struct timerfifo_entry timer;    /* connect timeout; then of a packet that is not whole */
+    struct list tokens;              /* struct sio_token.link: owed to its sockets */
+    size_t token_count;
+    struct list aside;            /* struct confab_socket.ready: wait until some are spent */
+    struct timerfifo_entry timer; /* connect timeout; then of a packet that is not whole */
     struct sio_decoder decoder;
     char *left; /* the name of the last one that the server ended or refused; owned; NULL: none */
     size_t waiting_bytes;
@@ -253,7 +257,8 @@ struct sio_own;
 struct confab_socket {
     struct broker_member member;
     struct list link;  /* client->sockets until it closes; at last server->dead_sockets */
-    struct list ready; /* server->ready */
+    struct list ready; /* server->ready; when set aside, the server's or the client's list of those
+                        */
     struct sio_client *client;
     struct confab_namespace *nsp;
     struct confab_value *auth; /* NULL: none */
@@ -277,8 +282,9 @@ struct confab_socket {
     bool kick_close : 1;
     bool recovered : 1;
     bool recoverable : 1; /* lost in a way that its client may come back from */
+    bool looked_up : 1;   /* asked what it was before */
+    bool is_aside : 1;    /* waits for a place among the decisions */
     uint16_t middleware_next;
-    uint16_t acks_deferred; /* tokens of confab_defer_ack() */
     char id[];
 };
 
@@ -416,47 +422,6 @@ void sio_passing_drop(struct confab_socket *socket);
 int sio_passing_decide(struct confab_server *server, const struct sio_token *token,
                        const char *message, struct confab_value *data);
 
-/* ---- tokens.c ---- */
-
-enum sio_token_kind {
-    SIO_TOKEN_EVENT,      /* the socket is blocked */
-    SIO_TOKEN_ACK,        /* it is not */
-    SIO_TOKEN_MIDDLEWARE, /* the socket is blocked */
-    SIO_TOKEN_PASSING,    /* the same, by an event's middleware */
-    SIO_TOKEN_FILTER,
-    SIO_TOKEN_SERVER_EVENT,
-    SIO_TOKEN_RECOVERY /* the socket is blocked; owed by the store of sessions */
-};
-
-struct sio_token {
-    struct sio_timer timer;
-    uint64_t id;
-    enum sio_token_kind kind;
-    bool has_ack;
-    double ack_id;
-    uint64_t socket;           /* id number; 0: none */
-    struct broker_reply reply; /* of a server event */
-    server_admitted_fn *done;  /* of the filter */
-    void *user;
-    struct eio_handshake *handshake; /* held */
-};
-
-/* So many decisions are owed that none may be added but those of sockets that are in, of which each
- * has one at a time; counted when it is so. */
-bool sio_token_is_one_too_many(struct confab_server *server);
-#define SIO_TOO_MANY_PENDING "Too many pending decisions"
-struct sio_token *sio_token_new(struct confab_server *server, enum sio_token_kind kind,
-                                int64_t deadline_ms);
-/* NULL: spent, or never given. */
-struct sio_token *sio_token_find(const struct confab_server *server, struct confab_token token);
-/* Takes it out for good, before anybody is told, so that nothing told can complete it again. */
-struct sio_token sio_token_spend(struct confab_server *server, struct sio_token *token);
-/* The decision that blocks the socket of a token is taken, or void. NULL: the socket is gone. */
-struct confab_socket *sio_token_unblock(struct confab_server *server,
-                                        const struct sio_token *token);
-/* The end of the server: all are completed as by their deadlines. */
-void sio_tokens_expire_all(struct confab_server *server);
-
 /* ---- middleware.c ---- */
 
 #define SIO_DECISION_DEADLINE_MS 20000
@@ -548,7 +513,9 @@ void sio_roster_free(struct confab_roster *roster);
 
 /* ---- recovery.c ---- */
 
-/* Looks up what a CONNECT says it was before; the socket may be blocked for it. */
+/* Its CONNECT says what it was before, which has not been looked up yet. */
+bool sio_recovery_is_to_ask(const struct confab_socket *socket);
+/* Looks it up; the socket may be blocked for it. */
 void sio_recovery_ask(struct confab_socket *socket);
 /* The lookup was not answered in time. */
 void sio_recovery_expired(struct confab_server *server, const struct sio_token *token);

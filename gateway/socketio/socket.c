@@ -14,6 +14,7 @@
 #include "common/value.h"
 #include "gateway/socketio/parents.h"
 #include "gateway/socketio/server_internal.h"
+#include "gateway/socketio/tokens.h"
 
 /* ---- what waits: a ring, of which the socket knows the newest ---- */
 
@@ -100,7 +101,6 @@ void sio_socket_new(struct sio_client *client, struct confab_namespace *nsp,
     client->unfinished++;
     socket->id_number = slots_add(&server->sockets, socket);
     live_inc(LIVE_SOCKET);
-    sio_recovery_ask(socket);
     sio_socket_run(socket);
 }
 
@@ -190,6 +190,10 @@ void sio_socket_close(struct confab_socket *socket, const char *reason, enum sio
     socket->own_end = how == SIO_END_CLIENT;
     socket->recoverable = how == SIO_END_LOST && sio_recovery_is_for(reason);
     list_del(&socket->link);
+    if (socket->is_aside) { /* what waits for a place may not need it any more */
+        socket->is_aside = false;
+        list_del(&socket->ready);
+    }
     if (was_connecting)
         socket->blocked = 0; /* whatever middleware decides, it is void */
     if (was_connecting || how == SIO_END_SERVER)
@@ -236,7 +240,7 @@ static void dispatch_waiting(struct confab_socket *socket)
             sio_passing_resume(socket);
             continue;
         }
-        if (socket->blocked > 0 || (item = pop_waiting(socket)) == NULL)
+        if (socket->blocked > 0 || socket->is_aside || (item = pop_waiting(socket)) == NULL)
             return;
         sio_event_dispatch(socket, item->data, item->has_id, item->id);
         confab_value_release(item->data);
@@ -267,9 +271,10 @@ void sio_socket_run(struct confab_socket *socket)
 
 void sio_socket_ready(struct confab_socket *socket)
 {
-    if (socket->state >= SIO_ENDING || list_linked(&socket->ready))
+    if (socket->state >= SIO_ENDING || (list_linked(&socket->ready) && !socket->is_aside))
         return;
-    list_add_tail(&socket->nsp->server->ready, &socket->ready);
+    socket->is_aside = false;
+    list_move_tail(&socket->nsp->server->ready, &socket->ready);
     sio_owe_turn(socket->nsp->server);
 }
 

@@ -49,7 +49,9 @@ struct server_config {
     bool msgpack;               /* packets in socket.io-msgpack-parser's form (Socket.IO's text) */
     unsigned max_rooms;         /* of one socket, its own included (1000) */
     size_t max_pending; /* decisions owed to all clients: beyond, requests and CONNECTs that need
-                           one are refused, and confab_defer_ack() makes its socket wait (100000) */
+                           one are refused, events that middleware is to decide wait, and
+                           confab_defer_ack() makes its socket wait. Beyond 256 of one client, or a
+                           quarter of this, its CONNECTs wait, too (100000) */
 
     /* Connection state recovery; not with a broker of several nodes. */
     int64_t recovery_ms;        /* how long a lost socket can come back (never) */
@@ -132,19 +134,20 @@ void server_set_post(struct confab_server *server, server_post_fn *post, void *u
 /* ---- what happened ---- */
 
 /* What was dropped, refused or closed because of a limit: symbol, label for metrics. */
-#define SERVER_LIMITS(X)                                \
-    X(SERVER_LIMIT_PACKET, "sio_packet_bytes")          \
-    X(SERVER_LIMIT_ATTACHMENTS, "sio_attachments")      \
-    X(SERVER_LIMIT_WAITING, "sio_waiting_bytes")        \
-    X(SERVER_LIMIT_NAMESPACES, "sio_namespaces")        \
-    X(SERVER_LIMIT_AUTH, "sio_auth_bytes")              \
-    X(SERVER_LIMIT_ACKS, "sio_acks")                    \
-    X(SERVER_LIMIT_ENCODED, "sio_encoded_bytes")        \
-    X(SERVER_LIMIT_ROOMS, "sio_rooms")                  \
-    X(SERVER_LIMIT_PENDING, "sio_pending")              \
-    X(SERVER_LIMIT_INCOMPLETE, "sio_incomplete_packet") \
-    X(SERVER_LIMIT_ASKINGS, "sio_askings")              \
-    X(SERVER_LIMIT_ANSWERS, "sio_answers_bytes")        \
+#define SERVER_LIMITS(X)                                 \
+    X(SERVER_LIMIT_PACKET, "sio_packet_bytes")           \
+    X(SERVER_LIMIT_ATTACHMENTS, "sio_attachments")       \
+    X(SERVER_LIMIT_WAITING, "sio_waiting_bytes")         \
+    X(SERVER_LIMIT_NAMESPACES, "sio_namespaces")         \
+    X(SERVER_LIMIT_AUTH, "sio_auth_bytes")               \
+    X(SERVER_LIMIT_ACKS, "sio_acks")                     \
+    X(SERVER_LIMIT_ENCODED, "sio_encoded_bytes")         \
+    X(SERVER_LIMIT_ROOMS, "sio_rooms")                   \
+    X(SERVER_LIMIT_PENDING, "sio_pending")               \
+    X(SERVER_LIMIT_CLIENT_PENDING, "sio_client_pending") \
+    X(SERVER_LIMIT_INCOMPLETE, "sio_incomplete_packet")  \
+    X(SERVER_LIMIT_ASKINGS, "sio_askings")               \
+    X(SERVER_LIMIT_ANSWERS, "sio_answers_bytes")         \
     X(SERVER_LIMIT_CHILDREN, "sio_child_namespaces")
 
 enum server_limit {

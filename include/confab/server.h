@@ -153,7 +153,8 @@ void confab_ack(struct confab_event *event, struct confab_value *args);
  */
 struct confab_token confab_defer(struct confab_event *event, int64_t deadline_ms);
 /* As confab_defer(), but later packets do not wait: for a slow ack whose order does not matter.
- * Beyond 256 of them unanswered, a socket's packets wait all the same. */
+ * While 256 decisions are owed to a client, in all its namespaces, or too many to all clients
+ * (--max-pending), a socket's packets wait all the same. */
 struct confab_token confab_defer_ack(struct confab_event *event, int64_t deadline_ms);
 /* Completes a deferred event; acknowledges when args is not NULL and an ack was asked for. Takes
  * args. CONFAB_ENOTFOUND when the token is spent; CONFAB_ECLOSED when the socket is closing or gone
@@ -174,7 +175,8 @@ void confab_use(struct confab_namespace *nsp, confab_middleware_fn *middleware, 
  * May this event go on to its handler (Node's socket.use)? Registered on one socket, for all its
  * events, also those without a handler; in order of registration, after the handlers of any event.
  * Complete with confab_allow() or confab_refuse(), now or later (deadline 20 s: refused); later
- * events of the socket wait. What is refused goes to the error handler and nowhere else: to let the
+ * events of the socket wait. When too many decisions are owed (as for confab_defer_ack()) the event
+ * waits before it is asked. What is refused goes to the error handler and nowhere else: to let the
  * client know, acknowledge the event (confab_ack(), or a token of confab_defer_ack() for later).
  * The event is valid inside the call only. Until the socket's end.
  */
