@@ -2,28 +2,15 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/net/loopback.h"
+#include "tests/unit/net/fixture.h"
 
-#define POLLING "?EIO=4&transport=polling"
-
-static int setup(void **state)
+static int setup_packing(void **state)
 {
     static const struct loopback_options options = {.net = {.compression.from_bytes = 500}};
-    struct loopback *loopback = malloc(sizeof(*loopback));
 
-    loopback_start(loopback, &options);
-    *state = loopback;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
+    return start(state, &options);
 }
 
 static void test_compression(void **state)
@@ -65,7 +52,7 @@ static void test_compression(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_compression, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_compression, setup_packing, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

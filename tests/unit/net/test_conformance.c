@@ -3,39 +3,15 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "tests/unit/net/loopback.h"
+#include "tests/unit/net/fixture.h"
 
-#define POLLING "?EIO=4&transport=polling"
-#define WEBSOCKET "?EIO=4&transport=websocket"
-
-static int setup(void **state)
+static int setup_quick(void **state)
 {
     static const struct loopback_options options = {.ping_interval_ms = 300,
                                                     .ping_timeout_ms = 200};
-    struct loopback *loopback = malloc(sizeof(*loopback));
 
-    loopback_start(loopback, &options);
-    *state = loopback;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
-}
-
-/* The query of a session's requests; good until the next call. */
-static const char *of(const char *sid)
-{
-    static char query[160];
-
-    snprintf(query, sizeof(query), POLLING "&sid=%s", sid);
-    return query;
+    return start(state, &options);
 }
 
 static void expect_status(struct loopback *loopback, const char *method, const char *query,
@@ -402,7 +378,7 @@ static void test_upgrade_twice(void **state)
     peer_close(&other);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup_quick, teardown)
 
 int main(void)
 {

@@ -1,50 +1,19 @@
 /* Who floods waits for his turn, and rests; the others do not notice. */
 #include "tests/unit/test.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "common/clock.h"
 #include "gateway/engineio/packet.h"
-#include "tests/unit/net/loopback.h"
-
-#define WEBSOCKET "?EIO=4&transport=websocket"
-
-static int setup_with(void **state, const struct loopback_options *options)
-{
-    struct loopback *loopback = malloc(sizeof(*loopback));
-
-    loopback_start(loopback, options);
-    *state = loopback;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, NULL);
-}
+#include "tests/unit/net/fixture.h"
 
 static int setup_rates(void **state)
 {
     static const struct loopback_options options = {
         .net = {.max_requests_per_second = 100, .max_control_frames_per_second = 100}};
 
-    return setup_with(state, &options);
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static void begin(struct peer *peer, struct loopback *loopback)
-{
-    peer_open_ws(peer, loopback, WEBSOCKET);
-    peer_expect_open(peer);
+    return start(state, &options);
 }
 
 static uint64_t messages(const struct loopback *loopback)
@@ -66,9 +35,9 @@ static void test_flood_beside_a_word(void **state)
                "\x81\x81\0\0\0\0"
                "4",
                7);
-    begin(&quiet, loopback);
+    begin_ws(&quiet, loopback);
     for (int i = 0; i < FLOODERS; i++)
-        begin(&flooders[i], loopback);
+        begin_ws(&flooders[i], loopback);
     /* Time to earn some credit: a newcomer has none. */
     loopback_pass(loopback, 300);
     for (int i = 0; i < FLOODERS; i++)
@@ -101,7 +70,7 @@ static void test_control_frames(void **state)
     size_t length;
     int64_t began_ms;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     began_ms = clock_mono_ms();
     for (int i = 0; i < 250; i++)
         peer_frame(&peer, FIN | OP_PING, "p", 1);
@@ -122,7 +91,7 @@ static void test_what_counts(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     for (int i = 0; i < 400; i++)
         peer_text(&peer, "4m");
     for (int i = 0; i < 400; i++)

@@ -2,55 +2,9 @@
 #include "tests/unit/test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/net/loopback.h"
-
-#define POLLING "?EIO=4&transport=polling"
-
-static int setup_with(void **state, const struct loopback_options *options)
-{
-    struct loopback *loopback = malloc(sizeof(*loopback));
-
-    loopback_start(loopback, options);
-    *state = loopback;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, NULL);
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static const char *of(const char *sid)
-{
-    static char query[160];
-
-    snprintf(query, sizeof(query), POLLING "&sid=%s", sid);
-    return query;
-}
-
-static uint64_t closed(const struct loopback *loopback, enum net_close_reason reason)
-{
-    return net_counters(loopback->net)->closed[reason];
-}
-
-static void expect_gone(struct loopback *loopback, const char *sid)
-{
-    struct answer answer;
-
-    exchange(loopback, "GET", of(sid), NULL, &answer);
-    assert_int_equal(answer.status, 400);
-    assert_string_equal(answer.body, "{\"code\":1,\"message\":\"Session ID unknown\"}");
-}
+#include "tests/unit/net/fixture.h"
 
 /* ---- pieces ---- */
 

@@ -7,23 +7,7 @@
 #include <sys/resource.h>
 
 #include "common/clock.h"
-#include "tests/unit/net/loopback.h"
-
-#define POLLING "?EIO=4&transport=polling"
-
-static int setup_with(void **state, const struct loopback_options *options)
-{
-    struct loopback *loopback = malloc(sizeof(*loopback));
-
-    loopback_start(loopback, options);
-    *state = loopback;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return setup_with(state, NULL);
-}
+#include "tests/unit/net/fixture.h"
 
 /* Short deadlines, for the tests of deadlines. */
 static int setup_hasty(void **state)
@@ -34,43 +18,14 @@ static int setup_hasty(void **state)
                                                             .message_timeout_ms = 60,
                                                             .close_timeout_ms = 60}};
 
-    return setup_with(state, &options);
+    return start(state, &options);
 }
 
 static int setup_small(void **state)
 {
     static const struct loopback_options options = {.net = {.max_connections = 3}};
 
-    return setup_with(state, &options);
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static const char *of(const char *sid)
-{
-    static char query[160];
-
-    snprintf(query, sizeof(query), POLLING "&sid=%s", sid);
-    return query;
-}
-
-static uint64_t closed(const struct loopback *loopback, enum net_close_reason reason)
-{
-    return net_counters(loopback->net)->closed[reason];
-}
-
-static void expect_gone(struct loopback *loopback, const char *sid)
-{
-    struct answer answer;
-
-    exchange(loopback, "GET", of(sid), NULL, &answer);
-    assert_int_equal(answer.status, 400);
-    assert_string_equal(answer.body, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+    return start(state, &options);
 }
 
 /* ---- too much, or not HTTP ---- */

@@ -8,25 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/net/loopback.h"
+#include "tests/unit/net/fixture.h"
 #include <confab/err.h>
-
-#define POLLING "?EIO=4&transport=polling"
-#define WEBSOCKET "?EIO=4&transport=websocket"
-
-static int start(void **state, const struct loopback_options *options)
-{
-    struct loopback *loopback = malloc(sizeof(*loopback));
-
-    loopback_start(loopback, options);
-    *state = loopback;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return start(state, NULL);
-}
 
 static int setup_asking(void **state)
 {
@@ -58,13 +41,6 @@ static int setup_cors_any(void **state)
     static const struct loopback_options options = {.net = {.cors.origins = {origins, 1}}};
 
     return start(state, &options);
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
 }
 
 /* ---- admission ---- */

@@ -5,23 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/net/loopback.h"
-
-#define WEBSOCKET "?EIO=4&transport=websocket"
-
-static int start(void **state, const struct loopback_options *options)
-{
-    struct loopback *loopback = malloc(sizeof(*loopback));
-
-    loopback_start(loopback, options);
-    *state = loopback;
-    return 0;
-}
-
-static int setup(void **state)
-{
-    return start(state, NULL);
-}
+#include "tests/unit/net/fixture.h"
 
 static int setup_roomy(void **state)
 {
@@ -37,24 +21,6 @@ static int setup_hasty(void **state)
     return start(state, &options);
 }
 
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static uint64_t closed(const struct loopback *loopback, enum net_close_reason reason)
-{
-    return net_counters(loopback->net)->closed[reason];
-}
-
-static void begin(struct peer *peer, struct loopback *loopback)
-{
-    peer_open_ws(peer, loopback, WEBSOCKET);
-    peer_expect_open(peer);
-}
-
 /* ---- messages ---- */
 
 static void test_many_in_one_segment(void **state)
@@ -62,7 +28,7 @@ static void test_many_in_one_segment(void **state)
     struct peer peer;
     char text[16];
 
-    begin(&peer, *state);
+    begin_ws(&peer, *state);
     for (int i = 0; i < 300; i++) {
         snprintf(text, sizeof(text), "4%d", i);
         peer_text(&peer, text);
@@ -82,7 +48,7 @@ static void test_byte_by_byte(void **state)
     const char *payload;
     size_t length;
 
-    begin(&peer, *state);
+    begin_ws(&peer, *state);
     for (size_t i = 0; i < sizeof(frames); i++) {
         peer_send(&peer, frames + i, 1);
         loopback_turn(*state);
@@ -100,7 +66,7 @@ static void test_sizes(void **state)
     struct peer peer;
     char *text = malloc(1000001);
 
-    begin(&peer, *state);
+    begin_ws(&peer, *state);
     for (size_t i = 0; i < TEST_COUNT(sizes); i++) {
         const char *payload;
         size_t length;
@@ -124,7 +90,7 @@ static void test_fragments(void **state)
     const char *payload;
     size_t length;
 
-    begin(&peer, *state);
+    begin_ws(&peer, *state);
     peer_frame(&peer, OP_TEXT, "4", 1);
     peer_frame(&peer, FIN | OP_PING, "p1", 2);
     peer_frame(&peer, OP_CONTINUATION, "", 0);
@@ -153,7 +119,7 @@ static void test_control_frames(void **state)
 
     memset(long_ping, 'p', 125);
     long_ping[125] = '\0';
-    begin(&peer, *state);
+    begin_ws(&peer, *state);
     peer_frame(&peer, FIN | OP_PONG, "unasked", 7);
     peer_frame(&peer, FIN | OP_PONG, "", 0);
     peer_frame(&peer, FIN | OP_PING, "a", 1);
@@ -202,7 +168,7 @@ static void test_close_by_client(void **state)
         const char *payload;
         size_t length;
 
-        begin(&peer, loopback);
+        begin_ws(&peer, loopback);
         peer_frame(&peer, FIN | OP_CLOSE, cases[i].body, cases[i].length);
         peer_text(&peer, "4too late");
         assert_int_equal(peer_take_frame(&peer, &payload, &length), OP_CLOSE);
@@ -221,16 +187,16 @@ static void test_lost(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_close(&peer);
     loopback_await(loopback, &loopback->closed, 1);
     assert_int_equal(loopback->last_reason, EIO_CLOSE_TRANSPORT_CLOSE);
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_half_close(&peer);
     loopback_await(loopback, &loopback->closed, 2);
     assert_int_equal(loopback->last_reason, EIO_CLOSE_TRANSPORT_CLOSE);
     peer_close(&peer);
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_reset(&peer);
     loopback_await(loopback, &loopback->closed, 3);
     assert_int_equal(loopback->last_reason, EIO_CLOSE_TRANSPORT_ERROR);
@@ -244,7 +210,7 @@ static void test_close_by_server(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_text(&peer, "4first");
     peer_text(&peer, "4close");
     peer_text(&peer, "4ignored");
@@ -262,7 +228,7 @@ static void test_close_unanswered(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_text(&peer, "4close");
     peer_expect_close(&peer, 0);
     peer_expect_end(&peer);
@@ -310,7 +276,7 @@ static void test_broken_frames(void **state)
     for (size_t i = 0; i < TEST_COUNT(cases); i++) {
         struct peer peer;
 
-        begin(&peer, loopback);
+        begin_ws(&peer, loopback);
         peer_text(&peer, "4before");
         peer_send(&peer, cases[i].bytes, cases[i].length);
         peer_text(&peer, "4behind");
@@ -337,7 +303,7 @@ static void test_flood(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_text(&peer, "4flood");
     peer_text(&peer, "4after");
     for (int i = 0; i < 20; i++)
@@ -362,7 +328,7 @@ static void test_overflow(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_text(&peer, "4flood");
     loopback_await(loopback, &loopback->closed, 1);
     assert_int_equal(loopback->last_reason, EIO_CLOSE_OVERFLOW);
@@ -376,7 +342,7 @@ static void test_close_while_full(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_text(&peer, "4flood");
     peer_frame(&peer, FIN | OP_PING, "p", 1);
     for (int i = 0; i < 10; i++)
@@ -393,7 +359,7 @@ static void test_pause(void **state)
     struct loopback *loopback = *state;
     struct peer peer;
 
-    begin(&peer, loopback);
+    begin_ws(&peer, loopback);
     peer_text(&peer, "4hold");
     loopback_turn(loopback);
     loopback_turn(loopback);
@@ -410,7 +376,7 @@ static void test_taken_down(void **state)
     struct peer peers[3];
 
     for (int i = 0; i < 3; i++)
-        begin(&peers[i], loopback);
+        begin_ws(&peers[i], loopback);
     peer_text(&peers[0], "4close");
     peer_expect_close(&peers[0], 0);
     peer_frame(&peers[1], OP_TEXT, "4in the middle", 14);

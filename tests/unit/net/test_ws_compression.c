@@ -1,49 +1,32 @@
 /* Compressed messages over real sockets: what is agreed on, what comes, what leaves. */
 #include "tests/unit/test.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/net/ws_deflate.h"
-#include "tests/unit/net/loopback.h"
+#include "tests/unit/net/fixture.h"
 
-#define WEBSOCKET "?EIO=4&transport=websocket"
 #define FROM_BYTES 200 /* more than an open packet */
 #define OFFER "Sec-WebSocket-Extensions: permessage-deflate"
 #define ANSWER OFFER "; server_no_context_takeover; client_no_context_takeover"
 
-static int start(void **state, size_t from_bytes)
+static int start_packing(void **state, size_t from_bytes)
 {
     struct loopback_options options = {.max_queued_bytes = 16 << 20,
                                        .net = {.compression.ws_from_bytes = from_bytes}};
-    struct loopback *loopback = malloc(sizeof(*loopback));
 
-    loopback_start(loopback, &options);
-    *state = loopback;
-    return 0;
+    return start(state, &options);
 }
 
-static int setup(void **state)
+static int setup_packing(void **state)
 {
-    return start(state, FROM_BYTES);
+    return start_packing(state, FROM_BYTES);
 }
 
 static int setup_off(void **state)
 {
-    return start(state, 0);
-}
-
-static int teardown(void **state)
-{
-    loopback_stop(*state);
-    free(*state);
-    return 0;
-}
-
-static uint64_t closed(const struct loopback *loopback, enum net_close_reason reason)
-{
-    return net_counters(loopback->net)->closed[reason];
+    return start_packing(state, 0);
 }
 
 static uint64_t count(const struct loopback *loopback, enum net_ws_compression what)
@@ -375,16 +358,16 @@ static void test_flood(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_handshakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_handshakes, setup_packing, teardown),
         cmocka_unit_test_setup_teardown(test_off, setup_off, teardown),
-        cmocka_unit_test_setup_teardown(test_in, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_byte_by_byte, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_largest, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_plain, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_small_window, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_in, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_byte_by_byte, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_refused, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_largest, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_out, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_plain, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_small_window, setup_packing, teardown),
+        cmocka_unit_test_setup_teardown(test_flood, setup_packing, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
