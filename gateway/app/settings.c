@@ -33,6 +33,17 @@ static const char *value_for(const struct option_spec *spec, const char *text)
     return *text == '=' ? text + 1 : NULL;
 }
 
+/* What holds for programs that may run the chat, besides what holds for all. */
+static const char *check_with_chat(const void *values)
+{
+    const struct options *options = values;
+    const char *problem = options_gateway(NULL).check_all(values);
+    if (problem == NULL && options->recovery_ms != 0 && options->app == APP_CHAT)
+        problem = "--recovery-ms cannot go together with the chat, whose events have no offsets: "
+                  "it is for other applications, and for --app none";
+    return problem;
+}
+
 /* The gateway's table as this program has it: without the chat's rows where they do not apply, they
  * keep their defaults. */
 static struct option_spec *program_specs(const struct confab_app *app, struct option_set *set)
@@ -50,6 +61,8 @@ static struct option_spec *program_specs(const struct confab_app *app, struct op
                 spec->def = value;
         }
     }
+    if (app->setup == NULL)
+        set->check_all = check_with_chat;
     set->specs = specs;
     set->spec_count = count;
     return specs;

@@ -210,15 +210,12 @@ test('not together with a cluster, and the program says why', async () => {
   assert.match(end.stderr, /--recovery-ms cannot go together with --redis: /);
 });
 
-test('the chat has no offsets, whatever the option says', async () => {
-  const chat = await Gateway.start(['--recovery-ms', '1000']);
-  try {
-    const socket = await connect(chat.url);
-    socket.emit('login', 'Ada');
-    await heard(socket, 'userJoined');
-    assert.deepEqual(socket.log.find(([event]) => event === 'userJoined'), ['userJoined', 'Ada']);
-    closeAll(socket);
-  } finally {
-    await chat.stop();
+test('not together with the chat, and the program says why', async () => {
+  for (const more of [[], ['--app', 'chat']]) {
+    const end = await runToEnd('confab-gateway', ['--recovery-ms', '1000', '--check-config', ...more]);
+    assert.equal(end.code, 64);
+    assert.match(end.stderr, /--recovery-ms cannot go together with the chat/);
   }
+  const none = await runToEnd('confab-gateway', ['--recovery-ms', '1000', '--check-config', '--app', 'none']);
+  assert.equal(none.code, 0, none.stderr);
 });
