@@ -104,6 +104,7 @@ static void handed(void *user, struct eio_session *session, enum frame_kind kind
                                   ((event = strstr(text, "{\"seat\":")) != NULL &&
                                    sscanf(event, "{\"seat\":%u", &number) == 1))) {
         play_seat(play, number)->asked = true;
+        recovery_asked(play, play_seat(play, number));
     } else if (text[0] == '5') {
         player->broken = true;
     } else if (text[0] == '1') {
@@ -113,7 +114,7 @@ static void handed(void *user, struct eio_session *session, enum frame_kind kind
             struct seat *seat = container_of(it, struct seat, link);
             if (seat->player == player->index && seat->session == player->session &&
                 seat->nsp == nsp && seat->asked) {
-                seat->open = false;
+                seat->open = seat->due = false;
                 seat->left = true;
             }
         }
@@ -145,11 +146,15 @@ static void tune(struct eio_config *engine, void *user)
         engine->max_packets_per_second = 4;
         engine->max_per_second_bytes = 500;
     }
+    recovery_tune(play, engine);
 }
 
 static void begin(struct play *play, FILE *log)
 {
-    struct harness_config config = {.server = {.max_waiting_bytes = 600, .connect_timeout_ms = 900},
+    const struct server_config server = {.max_waiting_bytes = 600, .connect_timeout_ms = 900};
+    play->recovers = play->seed % 5 < 2;
+    play->is_tight = play->seed % 5 == 1;
+    struct harness_config config = {.server = recovery_config(play, server),
                                     .seed = play->seed,
                                     .tune = tune,
                                     .tune_user = play};
@@ -239,18 +244,21 @@ static void end(struct play *play)
     rng_fini(&play->dice);
 }
 
-static void run(uint64_t seed, const char *program, FILE *log)
+/* Returns how often somebody was recovered. */
+static uint64_t run(uint64_t seed, const char *program, FILE *log)
 {
     struct play play = {.seed = seed, .program = program};
     begin(&play, log);
     for (play.step = 0; play.step < STEPS; play.step++)
         act(&play);
     end(&play);
+    return play.recovered;
 }
 
 int main(int argc, char **argv)
 {
     const char *count_text = getenv("CONFAB_SEEDS");
+    uint64_t recovered = 0;
     uint64_t first = 1, count = count_text != NULL ? strtoull(count_text, NULL, 10) : SEEDS_USUAL;
     FILE *log = NULL;
     for (int i = 1; i < argc; i++) {
@@ -268,7 +276,12 @@ int main(int argc, char **argv)
         }
     }
     for (uint64_t seed = first; seed < first + count; seed++)
-        run(seed, argv[0], log);
-    printf("%llu seeds\n", (unsigned long long)count);
+        recovered += run(seed, argv[0], log);
+    printf("%llu seeds, %llu times recovered\n", (unsigned long long)count,
+           (unsigned long long)recovered);
+    if (count >= SEEDS_USUAL && recovered < count / 10) {
+        fprintf(stderr, "hardly anybody is ever recovered\n");
+        return 1;
+    }
     return count > 0 ? 0 : 64;
 }

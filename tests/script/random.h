@@ -13,6 +13,10 @@
  * - each session that opened ends once, for a reason that the player or the application gave, and
  *   each connect handler is followed by one disconnect handler;
  * - an acknowledgement that was asked for is answered once;
+ * - where the server recovers connections: who comes back in time with what it was told is the
+ *   socket it was, with its rooms and data, and gets what it missed, in order, once, before the
+ *   CONNECT answer and anything newer, and nothing volatile; whoever is not recovered is somebody
+ *   new; what was shown wrongly, too late, once before or after an end on purpose recovers nothing;
  * - at the end nothing is alive.
  */
 #ifndef CONFAB_TESTS_SCRIPT_RANDOM_H
@@ -24,6 +28,7 @@
 #define PLAYERS 5
 #define NSPS 2
 #define TOKENS 32
+#define PLAY_ROOMS 3
 
 /* One stay of one player in one namespace. Kept until the play's end. */
 struct seat {
@@ -46,12 +51,33 @@ struct seat {
     bool thrown;       /* ended by the application */
     struct list owed;  /* struct owed.link: emitted and not yet got */
     uint64_t bytes_id; /* in the bytes that are due */
+    /* For random_recovery.c. */
+    char id[32], pid[40], shown_pid[40];
+    bool forged;         /* an offset was shown that is none */
+    int64_t shown_at_ms; /* when the event of the offset shown was emitted */
+    int64_t opened_at_ms, lost_at_ms;
+    struct seat *before; /* whom it may continue; NULL: nobody */
+    bool must_recover, recovered;
+    bool due;       /* what is emitted is kept for it, also while it is away */
+    bool taken;     /* somebody is about to continue it */
+    unsigned rooms; /* bits: when it was gone */
+    uint32_t data;
 };
 
 struct owed {
     struct list link;
     uint64_t id;
     bool is_volatile;
+    bool is_kept;   /* for those who come back */
+    bool is_late;   /* emitted while nobody was there */
+    bool is_missed; /* has to come before the CONNECT answer */
+    int64_t at_ms;
+};
+
+/* What stays with a player when its session is over. */
+struct player_memory {
+    char pid[40], offset[40];
+    int64_t offset_at_ms; /* when its event was emitted */
 };
 
 enum sitting { AWAY, ASKED, IN };
@@ -76,6 +102,9 @@ struct player {
     struct seat *handing;     /* its text was handed up, its bytes were not; NULL: none */
     struct seat *bytes_for;   /* of the text that came last; NULL: no bytes are due */
     bool ignores_bytes;       /* … of a text that meant nothing any more */
+    struct owed *half;        /* the event of that text, in front of its bytes; NULL: none */
+    char half_offset[40];
+    struct player_memory memory[NSPS];
 };
 
 struct play {
@@ -99,6 +128,9 @@ struct play {
     uint64_t id_next;
     uint64_t opens, closes, connects, disconnects, asked, answered, incompletes;
     bool stopping; /* pending decisions do not hold anything up any more */
+    bool recovers; /* the server recovers connections */
+    bool is_tight; /* … and has little room for it */
+    uint64_t recovered;
 };
 
 unsigned roll(struct play *play, unsigned sides);
@@ -115,6 +147,7 @@ void play_decides(struct play *play, bool all);
 void play_session_over(struct play *play, const struct player *player);
 struct seat *play_seat(struct play *play, uint32_t number);
 void play_seats_free(struct play *play);
+void play_owed_free(struct owed *owed);
 
 /* ---- random_player.c ---- */
 
@@ -127,5 +160,27 @@ void player_vanishes(struct player *player);
 /* Nothing is unsaid, nothing owed. */
 void player_check_settled(struct player *player);
 void player_fini(struct player *player);
+
+/* ---- random_recovery.c; each does nothing where nothing is recovered ---- */
+
+struct server_config recovery_config(const struct play *play, struct server_config server);
+void recovery_tune(const struct play *play, struct eio_config *engine);
+/* Adds what the player remembers to its CONNECT, an object of JSON. */
+void recovery_writes_auth(struct player *player, struct seat *seat, char *text, size_t size);
+/* Of an event; "": it has none. It counts when the event is whole. */
+void recovery_reads_offset(const char *text, char offset[40]);
+void recovery_notes_offset(struct player *player, unsigned nsp, const char *offset, int64_t at_ms);
+/* The life of a seat: its CONNECT came, it was refused or let in, its socket is gone, its session
+ * over. */
+void recovery_asked(struct play *play, struct seat *seat);
+void recovery_refused(struct seat *seat);
+void recovery_comes_in(struct play *play, struct seat *seat, struct confab_socket *socket);
+void recovery_gone(struct play *play, struct seat *seat, const char *reason);
+void recovery_session_over(struct seat *seat);
+/* Was it in the room when it was gone? */
+bool recovery_is_in(const struct seat *seat, const char *room);
+/* The CONNECT answer came; an event came before it. */
+void recovery_answered(struct player *player, struct seat *seat, const char *text);
+bool recovery_is_void(struct player *player, const struct seat *seat);
 
 #endif

@@ -25,9 +25,14 @@ void play_seats_free(struct play *play)
     while ((at = list_pop(&play->seats)) != NULL) {
         struct seat *seat = container_of(at, struct seat, link);
         while ((owed = list_pop(&seat->owed)) != NULL)
-            free(container_of(owed, struct owed, link));
+            play_owed_free(container_of(owed, struct owed, link));
         free(seat);
     }
+}
+
+void play_owed_free(struct owed *owed)
+{
+    free(owed);
 }
 
 void play_session_over(struct play *play, const struct player *player)
@@ -35,40 +40,57 @@ void play_session_over(struct play *play, const struct player *player)
     LIST_FOREACH(it, &play->seats)
     {
         struct seat *seat = container_of(it, struct seat, link);
-        if (seat->player == player->index && seat->session == player->session)
-            seat->open = false;
+        if (seat->player != player->index || seat->session != player->session)
+            continue;
+        seat->open = false;
+        recovery_session_over(seat);
     }
 }
 
 /* ---- what is owed ---- */
 
-static void owe(struct seat *seat, uint64_t id, bool is_volatile)
+enum kind { PLAIN, VOLATILE, UNKEPT };
+
+static void owe_also_late(struct play *play, struct seat *seat, uint64_t id, enum kind kind)
 {
-    if (!seat->open)
-        return;
     struct owed *owed = xcalloc(1, sizeof(*owed));
     owed->id = id;
-    owed->is_volatile = is_volatile;
+    owed->is_volatile = kind == VOLATILE;
+    owed->is_kept = kind == PLAIN;
+    owed->is_late = !seat->open;
+    owed->at_ms = play->world.h.now_ms;
     list_init(&owed->link);
     list_add_tail(&seat->owed, &owed->link);
 }
 
+static void owe(struct play *play, struct seat *seat, uint64_t id, enum kind kind)
+{
+    if (seat->open)
+        owe_also_late(play, seat, id, kind);
+}
+
+static bool is_in(const struct seat *seat, const char *room)
+{
+    return seat->socket != NULL ? confab_in_room(seat->socket, room) : recovery_is_in(seat, room);
+}
+
 /* To all of the namespace that are in the room (NULL: any), but one. */
 static void owe_all(struct play *play, unsigned nsp, const char *room, const struct seat *but,
-                    uint64_t id, bool is_volatile)
+                    uint64_t id, enum kind kind)
 {
     LIST_FOREACH(it, &play->seats)
     {
         struct seat *seat = container_of(it, struct seat, link);
-        if (seat->open && seat != but && seat->nsp == nsp &&
-            (room == NULL || confab_in_room(seat->socket, room)))
-            owe(seat, id, is_volatile);
+        if ((seat->open || (seat->due && kind == PLAIN)) && seat != but && seat->nsp == nsp &&
+            (room == NULL || is_in(seat, room)))
+            owe_also_late(play, seat, id, kind);
     }
 }
 
 /* The arguments of an event: its number, padding, at times bytes. */
 static struct confab_value *numbered(struct play *play, uint64_t id, bool with_bytes)
 {
+    unsigned most = play->recovers ? 300 : 2000;
     static const char padding[3000];
     struct confab_value *args = confab_list(confab_int((int64_t)id), NULL);
     if (with_bytes)
@@ -76,8 +98,14 @@ static struct confab_value *numbered(struct play *play, uint64_t id, bool with_b
     else if (roll(play, 5) == 0)
         confab_push(args, confab_binary(padding, 0));
     else if (roll(play, 4) == 0)
-        confab_push(args, confab_string_f("\xc3\xa9%0*u", 1 + (int)roll(play, 2000), 7u));
+        confab_push(args, confab_string_f("\xc3\xa9%0*u", 1 + (int)roll(play, most), 7u));
     return args;
+}
+
+/* What the server adds no offset to must not end with what looks like one. */
+static struct confab_value *without_offset(struct confab_value *args)
+{
+    return confab_push(args, confab_int(0));
 }
 
 /* ---- decisions ---- */
@@ -100,7 +128,8 @@ static void decide_middleware(struct play *play, struct confab_token token, stru
     } else {
         seat->refused = true;
         play->players[seat->player].reasons |= REASON(EIO_CLOSE_FORCED); /* what crosses it */
-        confab_refuse(play->world.h.server, token, "no", NULL);
+        if (confab_refuse(play->world.h.server, token, "no", NULL) == CONFAB_OK)
+            recovery_refused(seat);
     }
 }
 
@@ -124,7 +153,7 @@ static void decide(struct play *play, unsigned at)
         return;
     PLAY_CHECK(play, (status == CONFAB_OK) == was_open);
     if (status == CONFAB_OK && id != 0)
-        owe(seat, id, false);
+        owe(play, seat, id, UNKEPT);
     if (play->tokens[at].blocks)
         seat->blocked_until_ms = 0;
 }
@@ -171,10 +200,10 @@ static void on_answer(struct confab_server *server, int status, const struct con
 static void ask(struct play *play, struct seat *seat)
 {
     uint64_t id = ++play->id_next;
+    struct confab_value *args = without_offset(numbered(play, id, false));
     play->asked++;
-    confab_emit_with_ack(seat->socket, "q", numbered(play, id, false), (int64_t)roll(play, 300),
-                         on_answer, play);
-    owe(seat, id, false);
+    confab_emit_with_ack(seat->socket, "q", args, (int64_t)roll(play, 300), on_answer, play);
+    owe(play, seat, id, UNKEPT);
 }
 
 static void throw_out(struct play *play, struct seat *seat, bool close)
@@ -187,6 +216,7 @@ static void throw_out(struct play *play, struct seat *seat, bool close)
         if (other == seat || (close && other->player == seat->player &&
                               other->session == seat->session && !other->left)) {
             other->thrown = true;
+            other->due = other->due && !other->open; /* who was lost before, is lost */
             other->open = false;
         }
     }
@@ -200,9 +230,9 @@ static void emit_to_one(struct play *play, struct seat *seat, bool is_volatile)
     bool with_bytes = roll(play, 3) == 0;
     uint64_t id = ++play->id_next;
     const char *event = with_bytes ? "b" : "m";
-    owe(seat, id, is_volatile);
+    owe(play, seat, id, is_volatile ? VOLATILE : PLAIN);
     if (is_volatile)
-        confab_emit_volatile(seat->socket, event, numbered(play, id, with_bytes));
+        confab_emit_volatile(seat->socket, event, without_offset(numbered(play, id, with_bytes)));
     else
         confab_emit(seat->socket, event, numbered(play, id, with_bytes));
 }
@@ -219,23 +249,23 @@ static void emit_to_many(struct play *play, struct seat *seat)
     snprintf(name, sizeof(name), "r%u", roll(play, 3));
     switch (roll(play, 5)) {
     case 0:
-        owe_all(play, seat->nsp, NULL, NULL, id, false);
+        owe_all(play, seat->nsp, NULL, NULL, id, PLAIN);
         confab_emit_all(nsp, event, args);
         break;
     case 1:
-        owe_all(play, seat->nsp, name, NULL, id, false);
+        owe_all(play, seat->nsp, name, NULL, id, PLAIN);
         confab_emit_room(nsp, name, event, args);
         break;
     case 2:
-        owe_all(play, seat->nsp, NULL, seat, id, false);
+        owe_all(play, seat->nsp, NULL, seat, id, PLAIN);
         confab_emit_others(seat->socket, event, args);
         break;
     case 3:
-        owe_all(play, seat->nsp, NULL, NULL, id, audience.flags != 0);
-        confab_broadcast(nsp, &audience, event, args);
+        owe_all(play, seat->nsp, NULL, NULL, id, audience.flags != 0 ? VOLATILE : PLAIN);
+        confab_broadcast(nsp, &audience, event, audience.flags != 0 ? without_offset(args) : args);
         break;
     default:
-        owe_all(play, seat->nsp, NULL, NULL, id, false);
+        owe_all(play, seat->nsp, NULL, NULL, id, PLAIN);
         audience.flags = 0;
         play->asked++;
         confab_broadcast_ordered(nsp, &audience, event, args, on_sent, play);
@@ -287,7 +317,7 @@ static void do_something(struct play *play, struct seat *seat, struct confab_eve
     default:
         if (confab_event_wants_ack(event)) {
             uint64_t id = ++play->id_next;
-            owe(seat, id, false);
+            owe(play, seat, id, UNKEPT);
             confab_ack(event, confab_list(confab_int((int64_t)id), NULL));
         }
     }
@@ -331,6 +361,7 @@ static void on_connect(struct confab_socket *socket, void *user)
     seat->socket = socket;
     seat->open = seat->was_open = true;
     confab_set_user(socket, seat, NULL);
+    recovery_comes_in(play, seat, socket);
     play->connects++;
     if (roll(play, 4) == 0)
         emit_to_one(play, seat, false);
@@ -373,6 +404,7 @@ static void on_disconnect(struct confab_socket *socket, const char *reason, void
     PLAY_CHECK(play, !seat->open);
     seat->gone = true;
     seat->open = false;
+    recovery_gone(play, seat, reason);
     PLAY_CHECK(play, !confab_emit(socket, "never", confab_array()));
     confab_disconnect(socket, false); /* it does already */
     seat->socket = NULL;
@@ -380,7 +412,7 @@ static void on_disconnect(struct confab_socket *socket, const char *reason, void
         throw_out_another(play, seat);
     play->disconnects++;
     uint64_t id = ++play->id_next;
-    owe_all(play, seat->nsp, NULL, NULL, id, false);
+    owe_all(play, seat->nsp, NULL, NULL, id, PLAIN);
     confab_emit_all(play->nsps[seat->nsp], "m", numbered(play, id, false));
 }
 

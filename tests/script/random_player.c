@@ -39,14 +39,15 @@ static struct seat *sit_down(struct player *player, unsigned nsp)
 
 static void utter_connect(struct player *player, unsigned nsp)
 {
-    char text[64];
+    char text[200];
     if (player->is_old && nsp == 0)
         return; /* nothing that it could say tells of the seat */
-    unsigned number = sit_down(player, nsp)->number;
+    struct seat *seat = sit_down(player, nsp);
     if (player->is_old)
-        snprintf(text, sizeof(text), "40/b?seat=%u,", number);
+        snprintf(text, sizeof(text), "40/b?seat=%u,", seat->number);
     else
-        snprintf(text, sizeof(text), "40%s{\"seat\":%u}", prefixes[nsp], number);
+        snprintf(text, sizeof(text), "40%s{\"seat\":%u}", prefixes[nsp], seat->number);
+    recovery_writes_auth(player, seat, text, sizeof(text));
     say(player, text);
 }
 
@@ -155,8 +156,8 @@ static void pays_pong(struct player *player)
 
 /* ---- getting ---- */
 
-/* The owed event that came; what is volatile in front of it was dropped. */
-static void gets_id(struct player *player, struct seat *seat, uint64_t id)
+/* The owed event that came; what is volatile in front of it was dropped. The caller frees it. */
+static struct owed *takes_id(struct player *player, struct seat *seat, uint64_t id)
 {
     struct play *play = player->play;
     for (;;) {
@@ -165,23 +166,40 @@ static void gets_id(struct player *player, struct seat *seat, uint64_t id)
         struct owed *owed = container_of(first, struct owed, link);
         uint64_t expected = owed->id;
         bool may_miss = owed->is_volatile;
-        free(owed);
         if (expected == id)
-            return;
+            return owed;
+        play_owed_free(owed);
         if (!may_miss)
             world_fail(&play->world, "seat %u got %llu, expected %llu", seat->number,
                        (unsigned long long)id, (unsigned long long)expected);
     }
 }
 
+/* Nothing that was emitted while it was there. */
 static bool owes_nothing(const struct seat *seat)
 {
     LIST_FOREACH(it, &seat->owed)
     {
-        if (!container_of(it, struct owed, link)->is_volatile)
+        const struct owed *owed = container_of(it, struct owed, link);
+        if (!owed->is_volatile && !owed->is_late)
             return false;
     }
     return true;
+}
+
+static void gets_whole(struct player *player, struct seat *seat, struct owed *owed)
+{
+    recovery_notes_offset(player, seat->nsp, player->half_offset, owed->at_ms);
+    play_owed_free(owed);
+}
+
+/* Its bytes will not come on this session any more. */
+static void forgets_half(struct player *player)
+{
+    if (player->half != NULL)
+        list_add_head(&player->bytes_for->owed, &player->half->link);
+    player->half = NULL;
+    player->bytes_for = NULL;
 }
 
 static void gets_event(struct player *player, struct seat *seat, const char *text, bool has_bytes)
@@ -193,10 +211,14 @@ static void gets_event(struct player *player, struct seat *seat, const char *tex
     const char *comma = strchr(end, ',');
     PLAY_CHECK(play, end[0] == '[' && comma != NULL);
     uint64_t id = strtoull(comma + 1, NULL, 10);
-    gets_id(player, seat, id);
+    struct owed *owed = takes_id(player, seat, id);
+    recovery_reads_offset(text, player->half_offset);
     if (has_bytes) {
         player->bytes_for = seat;
         seat->bytes_id = id;
+        player->half = owed;
+    } else {
+        gets_whole(player, seat, owed);
     }
     if (end != text && roll(play, 3) != 0) {
         snprintf(reply, sizeof(reply), "43%s%lu[]", prefixes[seat->nsp], ack);
@@ -221,6 +243,7 @@ static void gets_message(struct player *player, const char *text)
     switch (type) {
     case '0':
         PLAY_CHECK(play, player->sitting[nsp] == ASKED && seat->was_open && !seat->refused);
+        recovery_answered(player, seat, text);
         player->sitting[nsp] = IN;
         player->left[nsp] = false;
         break;
@@ -230,14 +253,18 @@ static void gets_message(struct player *player, const char *text)
         break;
     case '2':
     case '5':
-        PLAY_CHECK(play, player->sitting[nsp] == IN);
+        if (player->sitting[nsp] == ASKED && recovery_is_void(player, seat)) {
+            player->ignores_bytes = has_bytes;
+            break;
+        }
+        PLAY_CHECK(play, player->sitting[nsp] != AWAY);
         gets_event(player, seat, rest, has_bytes);
         break;
     case '3':
         PLAY_CHECK(play, player->sitting[nsp] == IN);
         rest = strchr(rest, '[');
         PLAY_CHECK(play, rest != NULL);
-        gets_id(player, seat, strtoull(rest + 1, NULL, 10));
+        play_owed_free(takes_id(player, seat, strtoull(rest + 1, NULL, 10)));
         break;
     default:
         PLAY_CHECK(play, type == '4' && player->sitting[nsp] == ASKED && !seat->was_open);
@@ -262,6 +289,8 @@ static void gets(struct client *client, const struct eio_packet *packet)
         PLAY_CHECK(play, packet->length_bytes == 0 ||
                              (packet->length_bytes == sizeof(seat->bytes_id) &&
                               memcmp(packet->data, &seat->bytes_id, sizeof(uint64_t)) == 0));
+        gets_whole(player, seat, player->half);
+        player->half = NULL;
         return;
     }
     switch (packet->type) {
@@ -324,11 +353,13 @@ static void opens(struct player *player)
     player->owes_pong = player->silent = player->ignores_bytes = false;
     player->broken = false;
     player->handing = NULL;
-    player->bytes_for = NULL;
+    forgets_half(player);
     player->end = -1;
     player->reasons = REASON(EIO_CLOSE_PING_TIMEOUT) | REASON(EIO_CLOSE_OVERFLOW) |
                       REASON(EIO_CLOSE_TOO_SLOW) | REASON(EIO_CLOSE_CONNECT_TIMEOUT) |
                       REASON(EIO_CLOSE_SHUTDOWN);
+    if (play->is_tight)
+        player->reasons |= REASON(EIO_CLOSE_FORCED); /* what was missed is pushed out too soon */
     for (unsigned i = 0; i < NSPS; i++) {
         player->sitting[i] = AWAY;
         player->left[i] = false;
@@ -365,6 +396,7 @@ void player_fini(struct player *player)
 {
     while (first_unsaid(player) != NULL)
         client_letter_free(first_unsaid(player));
+    forgets_half(player);
 }
 
 static void breaks(struct player *player)
@@ -483,7 +515,7 @@ void player_acts(struct player *player)
         upgrades(player);
         break;
     case 14:
-        if (roll(play, 25) == 0)
+        if (roll(play, play->recovers ? 4 : 25) == 0)
             breaks(player);
         else if (roll(play, 100) == 0)
             player->silent = true;
