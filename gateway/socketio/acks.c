@@ -106,6 +106,13 @@ void confab_emit_with_ack(struct confab_socket *socket, const char *event,
                           struct confab_value *args, int64_t timeout_ms, confab_ack_fn *handler,
                           void *user)
 {
+    confab_emit_with_ack_flags(socket, event, args, timeout_ms, 0, handler, user);
+}
+
+void confab_emit_with_ack_flags(struct confab_socket *socket, const char *event,
+                                struct confab_value *args, int64_t timeout_ms, unsigned flags,
+                                confab_ack_fn *handler, void *user)
+{
     struct confab_server *server = socket->nsp->server;
     struct sio_ack *ack = ack_new();
     ack->handler = handler;
@@ -120,10 +127,11 @@ void confab_emit_with_ack(struct confab_socket *socket, const char *event,
         /* Owed only once it has left: who is told of it before may end the socket, and that
          * answers what is owed. */
         ack->id = sio_ack_id(socket->nsp);
-        if (sio_emit(socket, event, args, &ack->id, 0))
+        int status = sio_emit(socket, event, args, &ack->id, flags);
+        if (status == CONFAB_OK)
             attach(socket, ack, timeout_ms);
         else
-            answer_late(server, ack, sio_socket_is_open(socket) ? CONFAB_ELIMIT : CONFAB_ECLOSED);
+            answer_late(server, ack, status);
     }
     confab_value_release(args);
 }

@@ -27,30 +27,40 @@ static bool send_event(struct confab_socket *socket, struct frame_set *frames, b
     return sent;
 }
 
-bool sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
-              const double *ack_id, unsigned flags)
+/* Who was told of it before may have ended the socket. */
+static int why_not_sent(const struct confab_socket *socket, bool volatile_)
 {
-    bool volatile_ = (flags & CONFAB_VOLATILE) != 0;
-    if (socket->session != NULL && ack_id == NULL && !volatile_)
-        return sio_outgoing(socket, event, args) && sio_recovery_emit(socket, event, args, flags);
+    if (!sio_socket_is_open(socket))
+        return CONFAB_ECLOSED;
+    return volatile_ ? CONFAB_EAGAIN : CONFAB_ELIMIT;
+}
+
+int sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
+             const double *ack_id, unsigned flags)
+{
+    bool volatile_ = (flags & CONFAB_VOLATILE) != 0, sent;
+    if (socket->session != NULL && ack_id == NULL && !volatile_) {
+        sent = sio_outgoing(socket, event, args) && sio_recovery_emit(socket, event, args, flags);
+        return sent ? CONFAB_OK : why_not_sent(socket, false);
+    }
     struct sio_packet packet = sio_packet_for(socket->nsp, SIO_EVENT, args);
     packet.has_id = ack_id != NULL;
     packet.id = ack_id != NULL ? *ack_id : 0;
     struct frame_set *frames = sio_frames(socket->nsp->server, &packet, event);
     if (frames == NULL)
-        return false;
+        return CONFAB_ELIMIT;
     if ((flags & CONFAB_COMPRESS_OFF) != 0)
         frame_set_keep_plain(frames);
-    bool sent = sio_outgoing(socket, event, args) && send_event(socket, frames, volatile_);
+    sent = sio_outgoing(socket, event, args) && send_event(socket, frames, volatile_);
     frame_set_release(frames);
-    return sent;
+    return sent ? CONFAB_OK : why_not_sent(socket, volatile_);
 }
 
 static bool emit_one(struct confab_socket *socket, const char *event, struct confab_value *args,
                      unsigned flags)
 {
     bool sent = sio_socket_is_open(socket) && !sio_event_is_reserved(event, strlen(event)) &&
-                sio_emit(socket, event, args, NULL, flags);
+                sio_emit(socket, event, args, NULL, flags) == CONFAB_OK;
     confab_value_release(args);
     return sent;
 }

@@ -456,9 +456,10 @@ double sio_ack_id(struct confab_namespace *nsp);
 /* ---- emit.c ---- */
 
 /* To one open socket; `ack_id` NULL: no acknowledgement is asked for. `flags`: CONFAB_VOLATILE,
- * CONFAB_COMPRESS_OFF. False: not queued. */
-bool sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
-              const double *ack_id, unsigned flags);
+ * CONFAB_COMPRESS_OFF. CONFAB_OK: queued; CONFAB_ELIMIT: too large, or too much waits;
+ * CONFAB_EAGAIN: volatile, and not to be sent now; CONFAB_ECLOSED: it is not open any more. */
+int sio_emit(struct confab_socket *socket, const char *event, struct confab_value *args,
+             const double *ack_id, unsigned flags);
 
 /* The frames of a message, made at the first call; NULL: it is too large. Borrowed. */
 struct frame_set *sio_message_frames(struct confab_server *server, struct message *message);
@@ -527,8 +528,8 @@ void sio_recovery_rejoin(struct confab_socket *socket);
 void sio_recovery_lost(struct confab_socket *socket);
 /* From this reason of a session's end a client may come back. */
 bool sio_recovery_is_for(const char *reason);
-/* As sio_emit(), for what is neither volatile nor asks for an acknowledgement. The name stands in
- * front of the items of `args`. */
+/* For what is neither volatile nor asks for an acknowledgement. The name stands in front of the
+ * items of `args`. False: not queued. */
 bool sio_recovery_emit(struct confab_socket *socket, const char *event,
                        const struct confab_value *args, unsigned flags);
 /* For the broker's events. */

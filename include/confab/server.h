@@ -276,7 +276,8 @@ bool confab_emit_packet(struct confab_socket *socket, struct confab_packet *pack
 
 /* `status`: CONFAB_OK with the client's arguments (an array, borrowed); args are NULL with
  * CONFAB_ETIMEDOUT, CONFAB_ECLOSED (the socket ended), CONFAB_ELIMIT (the client owes too many
- * already, or the event is too large), CONFAB_EINVAL (a reserved event). */
+ * already, or the event is too large), CONFAB_EINVAL (a reserved event), CONFAB_EAGAIN (it was
+ * volatile, and the client could not take it: it was not sent). */
 typedef void confab_ack_fn(struct confab_server *server, int status,
                            const struct confab_value *args, void *user);
 /* With an acknowledgement; timeout_ms 0: none but the socket's end. `handler` is called exactly
@@ -284,6 +285,10 @@ typedef void confab_ack_fn(struct confab_server *server, int status,
 void confab_emit_with_ack(struct confab_socket *socket, const char *event,
                           struct confab_value *args, int64_t timeout_ms, confab_ack_fn *handler,
                           void *user);
+/* The same with CONFAB_VOLATILE, CONFAB_COMPRESS_OFF or both. */
+void confab_emit_with_ack_flags(struct confab_socket *socket, const char *event,
+                                struct confab_value *args, int64_t timeout_ms, unsigned flags,
+                                confab_ack_fn *handler, void *user);
 
 enum confab_emit_flag {
     CONFAB_VOLATILE = 1u << 0,

@@ -243,6 +243,50 @@ static void test_asking(void **state)
     harness_told(h, "ok[]");
 }
 
+static void ask_with(struct harness *h, struct peer *peer, int64_t timeout_ms, unsigned flags)
+{
+    confab_emit_with_ack_flags(peer_socket(peer, "/"), "q", confab_list(confab_int(1), NULL),
+                               timeout_ms, flags, on_answer, h);
+}
+
+/* What a client cannot take now was not sent, and its maker hears of it without waiting. */
+static void test_asking_volatile(void **state)
+{
+    struct harness *h = *state;
+    struct peer *peer = peer_connect(h, "/");
+    ask_with(h, peer, 0, CONFAB_VOLATILE | CONFAB_COMPRESS_OFF);
+    ask_with(h, peer, 1000, CONFAB_VOLATILE);
+    harness_told(h, ""); /* not inside the call */
+    harness_turn(h);
+    harness_told(h, "again");
+    peer_expect(peer, "420[\"q\",1]");
+    peer_quiet(peer);
+    assert_int_equal(peer->plain, 1);
+    assert_int_equal(server_counters(h->server)->volatile_drops, 1);
+    peer_send(peer, "430[2]");
+    harness_told(h, "ok[2]");
+    ask_with(h, peer, 500, CONFAB_VOLATILE);
+    harness_turn(h);
+    peer_expect(peer, "422[\"q\",1]");
+    assert_int_equal(peer->plain, 1);
+    harness_pass(h, 500);
+    harness_told(h, "timed_out");
+}
+
+static void test_asking_plainly(void **state)
+{
+    struct harness *h = *state;
+    struct peer *peer = peer_connect(h, "/");
+    ask_with(h, peer, 0, CONFAB_COMPRESS_OFF);
+    ask_with(h, peer, 0, CONFAB_COMPRESS_OFF); /* and nothing is dropped */
+    harness_turn(h);
+    assert_int_equal(peer_drop_inbox(peer), 2);
+    assert_int_equal(peer->plain, 2);
+    peer_send(peer, "430[]");
+    peer_lose(peer);
+    harness_told(h, "ok[] closed");
+}
+
 static void test_asking_binary(void **state)
 {
     struct harness *h = *state;
@@ -427,6 +471,8 @@ int main(void)
         TEST(test_packet),
         cmocka_unit_test(test_too_large),
         TEST(test_asking),
+        TEST(test_asking_volatile),
+        TEST(test_asking_plainly),
         TEST(test_asking_binary),
         TEST(test_asking_in_vain),
         TEST(test_asking_nobody),
