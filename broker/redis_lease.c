@@ -25,6 +25,8 @@
 /* How much less than expected must be left of a rival's lease to see that it was not renewed. */
 #define RENEWED_MS 500
 #define RETRY_MS 1000
+/* More than is left of any lease. */
+#define LEFT_MAX_MS INT64_C(86400000)
 
 enum lease_step { LEASE_ENTER, LEASE_RENEW, LEASE_LEAVE };
 
@@ -230,6 +232,16 @@ static void won(struct redis *redis, const struct redis_answer *answer)
     arm(redis, redis->lease_ms / 3);
 }
 
+/* What is left of a rival's lease: never less than nothing. */
+static int64_t left_ms_in(const struct redis_answer *answer)
+{
+    int64_t left_ms = redis_answer_integer(answer, 0);
+
+    if (left_ms < 0)
+        return 0;
+    return left_ms < LEFT_MAX_MS ? left_ms : LEFT_MAX_MS;
+}
+
 static void on_entered(void *user, int status, const struct redis_answer *answer)
 {
     struct redis *redis = user;
@@ -242,7 +254,7 @@ static void on_entered(void *user, int status, const struct redis_answer *answer
     } else if (answer_says(answer, "held") &&
                redis_answer_text(redis_answer_at(answer, 1)).bytes != NULL) {
         tag_is_held(redis, redis_answer_text(redis_answer_at(answer, 1)),
-                    redis_answer_integer(redis_answer_at(answer, 2), 0));
+                    left_ms_in(redis_answer_at(answer, 2)));
     } else {
         give_up_link(redis, answer);
     }

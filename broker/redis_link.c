@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/redis_link_impl.h"
+#include "common/clock.h"
 #include "common/live.h"
 #include "common/mem.h"
 #include <confab/err.h>
@@ -20,6 +21,12 @@
 /* Above the 32 MiB at which Redis by default drops a subscriber that is behind: one message is
  * never longer than that. */
 #define DEFAULT_REPLY_MAX_BYTES ((size_t)64 << 20)
+/* A link that lasted no longer than so many of the longest back-offs had come back in vain: the
+ * next attempt waits as if it had not. */
+#define STEADY_BACKOFFS 5
+/* The answer to PING may wait behind so much that it is late, but not for ever: bytes without end
+ * are no sign of life. */
+#define PING_WAITS_MAX 15
 
 static void on_timer(evutil_socket_t fd, short what, void *user);
 static void on_flush(evutil_socket_t fd, short what, void *user);
@@ -177,7 +184,7 @@ void redis_link_declare_up(struct redis_link *link)
     if (link->state != REDIS_LINK_PREPARING || link->broken)
         return;
     link->state = REDIS_LINK_UP;
-    link->backoff_ms = link->backoff_min_ms;
+    link->up_at_ms = clock_mono_ms();
     link->failures = 0;
     log_info(link->log, "redis_up", LOG_S("host", link->host), LOG_U("port", link->port),
              LOG_U("losses", link->losses));
@@ -231,8 +238,11 @@ static void on_reap(evutil_socket_t fd, short what, void *user)
     link->broken = false;
     if (was == REDIS_LINK_CONNECTING)
         link->address_next++;
-    if (was == REDIS_LINK_UP)
+    if (was == REDIS_LINK_UP) {
         link->losses++;
+        if (clock_mono_ms() - link->up_at_ms >= (int64_t)link->backoff_max_ms * STEADY_BACKOFFS)
+            link->backoff_ms = link->backoff_min_ms;
+    }
     /* Half of it is chance, so that the nodes of a cluster do not come back in step. */
     arm(link, link->backoff_ms / 2 + rng_below(&link->rng, link->backoff_ms / 2 + 1));
     link->backoff_ms *= 2;
@@ -252,23 +262,24 @@ static void on_pong(void *user, int status, const struct redis_answer *answer)
     (void)status;
     (void)answer;
     conn->ping_owed = false;
+    conn->ping_waits = 0;
 }
 
 /* False: the last PING has not been answered in its time, nor has anything else come. Bytes count
- * as a sign of life, since the answer may wait behind them. */
+ * as a sign of life for a while, since the answer may wait behind them. */
 static bool watch(struct link_conn *conn)
 {
     static const struct text ping = {"PING", 4};
 
-    if (conn->ping_owed && !conn->heard)
-        return false;
+    bool heard = conn->heard;
+
     conn->heard = false;
-    if (!conn->ping_owed) {
-        if (link_conn_put(conn, &ping, 1) != CONFAB_OK)
-            return true; /* a full queue: what is in it will be answered, or not */
-        conn->ping_owed = true;
-        link_conn_call(conn, 0, 0, on_pong, conn);
-    }
+    if (conn->ping_owed)
+        return heard && ++conn->ping_waits < PING_WAITS_MAX;
+    if (link_conn_put(conn, &ping, 1) != CONFAB_OK)
+        return heard; /* a full queue: what is in it will be answered, or not */
+    conn->ping_owed = true;
+    link_conn_call(conn, 0, 0, on_pong, conn);
     return true;
 }
 

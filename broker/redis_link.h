@@ -59,8 +59,8 @@ struct redis_link_config {
     unsigned backoff_min_ms;     /* (100) */
     unsigned backoff_max_ms;     /* (1000) */
     size_t queue_max_bytes; /* (16 MiB) commands not yet taken by the socket, for each connection */
-    size_t reply_max_bytes; /* (64 MiB) the longest reply or message; a longer one costs the
-                               connection */
+    size_t reply_max_bytes; /* (64 MiB) the longest reply or message, with all that is in it; a
+                               longer one costs the connection as soon as it says so */
 };
 
 /* A message as it came. All texts are borrowed for the call. */
@@ -105,7 +105,8 @@ uint64_t redis_link_attempts(const struct redis_link *link);
 /* Redis' id of the subscribing connection while PREPARING or UP, 0 when it does not tell. */
 int64_t redis_link_subscriber_id(const struct redis_link *link);
 
-/* PREPARING becomes UP; also sets the back-off to its beginning. Without effect in other states. */
+/* PREPARING becomes UP. Without effect in other states. A link that stays up for five times the
+ * longest back-off begins with the shortest one when it is lost. */
 void redis_link_declare_up(struct redis_link *link);
 
 /* The owner has found the link unusable: as if a connection had failed. on_lost comes on the loop's

@@ -16,9 +16,6 @@
 #define READ_BYTES 16384
 /* One connection has no more than this of a loop's turn; what is left fires again. */
 #define READ_TURN_BYTES (16 * READ_BYTES)
-/* Far more than any answer that is asked for: room is made for a declared count before its items
- * come. */
-#define REPLY_ELEMENTS_MAX 65536
 /* An emptied queue that had grown beyond this gives its memory back. */
 #define QUEUE_KEPT_BYTES 65536
 /* Digits and line ends around an argument, at most. */
@@ -196,14 +193,13 @@ void link_conn_open(struct link_conn *conn, const struct link_address *address)
     }
     if (to->sa_family != AF_UNIX)
         setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    conn->reader = redisReaderCreate();
+    conn->reader = link_reader_new(conn);
     conn->readable = event_new(conn->link->base, conn->fd, EV_READ | EV_PERSIST, on_readable, conn);
     conn->writable = event_new(conn->link->base, conn->fd, EV_WRITE, on_writable, conn);
     if (conn->reader == NULL || conn->readable == NULL || conn->writable == NULL) {
         link_fail(conn->link, "out of memory");
         return;
     }
-    conn->reader->maxelements = REPLY_ELEMENTS_MAX;
     conn->state = CONN_CONNECTING;
     conn->heard = true;
     if (connect(conn->fd, to, address->length) == 0)
@@ -241,6 +237,7 @@ void link_conn_close(struct link_conn *conn)
     conn->out_sent = 0;
     conn->state = CONN_CLOSED;
     conn->ping_owed = false;
+    conn->ping_waits = 0;
     conn->client_id = 0;
 }
 
@@ -344,24 +341,27 @@ static void take_reply(struct link_conn *conn, const redisReply *reply)
 /* False when the link has failed. */
 static bool take_replies(struct link_conn *conn)
 {
+    static const char too_long[] = "a reply beyond the limit";
     struct redis_link *link = conn->link;
     void *reply;
 
     for (;;) {
         reply = NULL;
         if (redisReaderGetReply(conn->reader, &reply) != REDIS_OK) {
-            link_fail(link, conn->reader->errstr);
+            link_fail(link, link_reader_overrun(conn) ? too_long : conn->reader->errstr);
             return false;
         }
         if (reply == NULL)
             break;
+        conn->reply_bytes = conn->reader->len - conn->reader->pos;
+        conn->reply_elements = 0;
         take_reply(conn, reply);
         freeReplyObject(reply);
         if (link->broken)
             return false;
     }
-    if (conn->reader->len - conn->reader->pos > link->reply_max_bytes) {
-        link_fail(link, "a reply beyond the limit");
+    if (link_reader_overrun(conn)) {
+        link_fail(link, too_long);
         return false;
     }
     return true;
@@ -387,6 +387,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
         }
         conn->heard = true;
         taken += (size_t)got;
+        conn->reply_bytes += (size_t)got;
         if (redisReaderFeed(conn->reader, bytes, (size_t)got) != REDIS_OK) {
             link_fail(conn->link, conn->reader->errstr);
             return;

@@ -1,5 +1,6 @@
 /* What the files of the Redis link share: redis_link.c (states and commands), redis_link_conn.c
- * (one connection), redis_link_lookup.c (names to addresses). */
+ * (one connection), redis_link_reader.c (what a reply may cost), redis_link_lookup.c (names to
+ * addresses). */
 #ifndef CONFAB_BROKER_REDIS_LINK_IMPL_H
 #define CONFAB_BROKER_REDIS_LINK_IMPL_H
 
@@ -46,13 +47,18 @@ struct link_conn {
     int fd; /* owned; -1 while closed */
     struct event *readable;
     struct event *writable;
-    redisReader *reader; /* owned while open */
+    redisReader *reader;              /* owned while open */
+    redisReplyObjectFunctions makers; /* the reader's own, but for arrays, which are counted */
+    void *(*make_array)(const redisReadTask *task, size_t elements); /* the one replaced */
+    size_t reply_bytes;    /* come and not yet a whole reply */
+    size_t reply_elements; /* declared by the arrays of the reply that is being read */
     struct buf out;
     size_t out_sent;   /* of out's bytes */
     struct list calls; /* struct link_call, in the order of the replies */
     unsigned greetings_owed;
     bool ping_owed;
-    bool heard; /* bytes came since the last check */
+    unsigned ping_waits; /* checks that found it still owed */
+    bool heard;          /* bytes came since the last check */
     int64_t client_id;
 };
 
@@ -79,6 +85,7 @@ struct redis_link {
     bool broken; /* on its way down: `reap` is active */
     char why[LINK_WHY_BYTES];
     unsigned backoff_ms;
+    int64_t up_at_ms;
     unsigned failures; /* attempts since it was up */
     uint64_t losses, attempts;
     uint64_t scripts_sent; /* bit per script: this connection has had it whole */
@@ -116,6 +123,10 @@ int link_conn_put(struct link_conn *conn, const struct text *args, unsigned coun
 struct link_call *link_conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,
                                  redis_link_done *done, void *user);
 void link_conn_flush(struct link_conn *conn);
+/* redis_link_reader.c: a reader within bounds. NULL: out of memory. */
+redisReader *link_reader_new(struct link_conn *conn);
+/* The reply that is being read, or what it says is still to come, is beyond a limit. */
+bool link_reader_overrun(const struct link_conn *conn);
 size_t link_conn_queued_bytes(const struct link_conn *conn);
 
 /* redis_link_lookup.c: fills link->addresses and calls link_resolved() or link_fail(), possibly
