@@ -149,7 +149,9 @@ int client_opens(struct client *client, enum eio_transport transport, const char
     char query[256];
     snprintf(query, sizeof(query), "EIO=%u&transport=%s%s", client->revision,
              transport == EIO_POLLING ? "polling" : "websocket", extra);
-    client->base64 = strstr(extra, "&b64=") != NULL;
+    const char *script = strstr(extra, "&j=");
+    client->jsonp = script != NULL ? (unsigned)strtoul(script + 3, NULL, 10) + 1 : 0;
+    client->base64 = client->jsonp != 0 || strstr(extra, "&b64=") != NULL;
     struct eio_request request = {
         .method = EIO_GET, .is_upgrade = transport == EIO_WEBSOCKET, .query = query};
     world_log(client->world, "%s: opens, %s", client->name, query);
@@ -286,8 +288,13 @@ static void post_letter(struct client *client, const struct client_letter *lette
     struct buf body;
     buf_init(&body, BODY_LIMIT_BYTES);
     enum frame_kind kind = client_writes_payload(client, letter, &body);
-    if (client_begins_post(client, kind == FRAME_BINARY ? "application/octet-stream"
-                                                        : "text/plain;charset=UTF-8") != 0)
+    const char *type =
+        kind == FRAME_BINARY ? "application/octet-stream" : "text/plain;charset=UTF-8";
+    if (client->jsonp != 0) {
+        client_writes_form(&body);
+        type = "application/x-www-form-urlencoded";
+    }
+    if (client_begins_post(client, type) != 0)
         client->closed = true;
     else
         client_submits(client, buf_text(&body), body.len);

@@ -61,6 +61,7 @@ struct client {
     char id[32];         /* of the socket it joined last */
     unsigned revision;   /* 4; 3 when somebody says so before it opens */
     bool base64;         /* revision 3: it sends no bytes as such */
+    unsigned jsonp;      /* it polls by scripts and forms: their number and one; 0: it does not */
     int64_t pings_at_ms; /* revision 3 */
     bool manual;         /* does nothing by itself */
     bool silent;         /* does not answer pings; they arrive instead */

@@ -23,6 +23,9 @@ bool client_says_letter(struct client *client, const struct client_letter *lette
 /* Appends a packet to the body of its POST. */
 void client_adds_packet(const struct client *client, const struct client_letter *letter,
                         struct buf *body);
+/* The payload of a script, in its place; a form of a payload, in its place. */
+void client_reads_script(const struct client *client, struct buf *body);
+void client_writes_form(struct buf *body);
 /* Queues the ping that is due; false: none is. */
 bool client_pings(struct client *client);
 

@@ -1,4 +1,9 @@
-/* How a client of client.h speaks revision 3: packets on its way in and out, and its own pings. */
+/* How a client of client.h speaks revision 3: packets on its way in and out, scripts and forms, and
+ * its own pings. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/mem.h"
 #include "gateway/engineio/internal.h"
 #include "gateway/engineio/packet3.h"
@@ -72,6 +77,46 @@ bool client_says_letter(struct client *client, const struct client_letter *lette
     frame_release(frame);
     return said;
 }
+
+/* ---- scripts and forms ---- */
+
+void client_reads_script(const struct client *client, struct buf *body)
+{
+    char begin[32];
+    static const char end[] = ");";
+    int begin_bytes = snprintf(begin, sizeof(begin), "___eio[%u](", client->jsonp - 1);
+    size_t around_bytes = (size_t)begin_bytes + sizeof(end) - 1, length;
+    WORLD_CHECK(client->world,
+                body->len > around_bytes &&
+                    memcmp(buf_text(body), begin, (size_t)begin_bytes) == 0 &&
+                    strcmp(buf_text(body) + body->len - (sizeof(end) - 1), end) == 0);
+    struct confab_value *payload =
+        confab_from_json(buf_text(body) + begin_bytes, body->len - around_bytes);
+    const char *text = confab_as_string(payload, &length);
+    WORLD_CHECK(client->world, text != NULL);
+    buf_reset(body);
+    buf_append(body, text, length);
+    confab_value_release(payload);
+}
+
+/* A browser changes line ends in forms: they are written `\n`, and what stands for one `\\n`. */
+void client_writes_form(struct buf *body)
+{
+    size_t length = body->len;
+    char *payload = xmemdup0(buf_text(body), length);
+    buf_reset(body);
+    buf_puts(body, "d=");
+    for (size_t i = 0; i < length; i++) {
+        bool is_escape = payload[i] == '\\' && payload[i + 1] == 'n';
+        if (payload[i] == '\n' || is_escape)
+            buf_printf(body, is_escape ? "%%5C%%5C" : "%%5Cn");
+        else
+            buf_printf(body, "%%%02X", (unsigned char)payload[i]);
+    }
+    free(payload);
+}
+
+/* ---- signs of life ---- */
 
 /* At the interval, from its opening on. */
 bool client_pings(struct client *client)

@@ -60,10 +60,19 @@ static void arrived(struct client *client, const struct eio_packet *packet)
         keep(client, packet);
 }
 
-static void read_payload(struct client *client, const char *content_type, const struct buf *body)
+static enum frame_kind kind_of(const char *content_type)
 {
-    enum frame_kind kind =
-        strcmp(content_type, "application/octet-stream") == 0 ? FRAME_BINARY : FRAME_TEXT;
+    bool is_binary = content_type != NULL && strcmp(content_type, "application/octet-stream") == 0;
+    return is_binary ? FRAME_BINARY : FRAME_TEXT;
+}
+
+static void read_payload(struct client *client, const char *content_type, struct buf *body)
+{
+    bool is_script = strncmp(content_type, "text/javascript", 15) == 0;
+    WORLD_CHECK(client->world, is_script == (client->jsonp != 0));
+    if (is_script)
+        client_reads_script(client, body);
+    enum frame_kind kind = kind_of(content_type);
     struct eio_payload payload;
     struct eio_packet packet;
     struct buf scratch;
@@ -92,8 +101,8 @@ static bool takes_get(struct client *client, struct client_get *get)
         free(get);
         world_log(client->world, "%s: GET answered %d", client->name, answer.status);
         if (client->manual && client->got == NULL)
-            client_letter_new(&client->inbox[CLIENT_GET], FRAME_TEXT, answer.status,
-                              buf_text(&body), body.len);
+            client_letter_new(&client->inbox[CLIENT_GET], kind_of(answer.content_type),
+                              answer.status, buf_text(&body), body.len);
         else if (answer.status == 200)
             read_payload(client, answer.content_type, &body);
         else

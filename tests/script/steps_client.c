@@ -214,23 +214,28 @@ static void gets_bytes(struct script *script, struct client *client, char *rest)
 }
 
 static void expect_answer(struct script *script, struct client *client, enum client_place place,
-                          char *rest)
+                          enum frame_kind kind, char *rest)
 {
     const char *status = script_word(&rest);
     struct client_letter *letter = next_letter(script, client, place, "an answer");
     expect_status(script, strcmp(status, "cut") == 0 ? 0 : script_number(script, status),
                   letter->status);
-    expect_letter(script, client, place, FRAME_TEXT, rest);
+    expect_letter(script, client, place, kind, rest);
 }
 
 static void get_answered(struct script *script, struct client *client, char *rest)
 {
-    expect_answer(script, client, CLIENT_GET, rest);
+    expect_answer(script, client, CLIENT_GET, FRAME_TEXT, rest);
+}
+
+static void get_answered_bytes(struct script *script, struct client *client, char *rest)
+{
+    expect_answer(script, client, CLIENT_GET, FRAME_BINARY, rest);
 }
 
 static void post_answered(struct script *script, struct client *client, char *rest)
 {
-    expect_answer(script, client, CLIENT_POST, rest);
+    expect_answer(script, client, CLIENT_POST, FRAME_TEXT, rest);
 }
 
 static void probe_gets(struct script *script, struct client *client, char *rest)
@@ -376,6 +381,7 @@ static const struct {
     {"gets", gets},
     {"gets-bytes", gets_bytes},
     {"get-answered", get_answered},
+    {"get-answered-bytes", get_answered_bytes},
     {"post-answered", post_answered},
     {"probe-gets", probe_gets},
     {"probe-closed", probe_closed},

@@ -45,11 +45,19 @@ static void set(struct script *script, char *rest)
 
 static void client(struct script *script, char *rest)
 {
-    const char *name = script_word(&rest);
+    const char *name = script_word(&rest), *word;
+    bool is_manual = false, is_old = false;
     script_begin(script);
     if (*name == '\0' || script_client(script, name) != NULL)
         script_fail(script, "a new client's name", name);
-    client_new(&script->world, name, strcmp(script_word(&rest), "manual") == 0);
+    while (*(word = script_word(&rest)) != '\0') {
+        is_manual |= strcmp(word, "manual") == 0;
+        is_old |= strcmp(word, "old") == 0;
+        if (strcmp(word, "manual") != 0 && strcmp(word, "old") != 0)
+            script_fail(script, "manual or old", word);
+    }
+    struct client *made = client_new(&script->world, name, is_manual);
+    made->revision = is_old ? EIO_REVISION_3 : EIO_REVISION_4;
 }
 
 /* `request get QUERY STATUS BODY`: a request that the engine refuses. */
