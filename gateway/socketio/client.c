@@ -19,10 +19,11 @@
 #include "gateway/socketio/parents.h"
 #include "gateway/socketio/server_internal.h"
 #include "gateway/socketio/tokens.h"
+#include "gateway/socketio/wishes.h"
 #include <confab/err.h>
 
-static struct confab_socket *find_socket(const struct sio_client *client, const char *name,
-                                         size_t name_bytes)
+struct confab_socket *sio_client_socket(const struct sio_client *client, const char *name,
+                                        size_t name_bytes)
 {
     LIST_FOREACH(it, &client->sockets)
     {
@@ -114,10 +115,10 @@ void sio_client_timed_out(struct sio_client *client)
     if (sio_decoder_awaits(&client->decoder)) {
         sio_limit(server, SERVER_LIMIT_INCOMPLETE);
         protocol_error(client);
-    } else if (list_empty(&client->sockets)) {
+    } else if (list_empty(&client->sockets) && list_empty(&client->wishes)) {
         sio_client_close(client, EIO_CLOSE_CONNECT_TIMEOUT);
     } else {
-        /* Middleware has not decided yet. */
+        /* Middleware has not decided yet, or a parent. */
         timerfifo_arm(&server->connects, &client->timer,
                       sio_now_ms(server) + server->config.connect_timeout_ms);
     }
@@ -169,16 +170,16 @@ static void forget_left(struct sio_client *client)
     client->left = NULL;
 }
 
-void sio_client_left(struct sio_client *client, const struct confab_namespace *nsp)
+void sio_client_left(struct sio_client *client, const char *name, size_t name_bytes)
 {
     free(client->left);
-    client->left = xmemdup0(nsp->name, nsp->name_bytes);
+    client->left = xmemdup0(name, name_bytes);
 }
 
 /* ---- packets ---- */
 
-static void refuse_connect(struct sio_client *client, const struct sio_packet *connect,
-                           const char *message)
+void sio_client_refuse_connect(struct sio_client *client, const struct sio_packet *connect,
+                               const char *message)
 {
     struct sio_packet packet = {
         .type = SIO_CONNECT_ERROR, .nsp = connect->nsp, .nsp_bytes = connect->nsp_bytes};
@@ -188,24 +189,30 @@ static void refuse_connect(struct sio_client *client, const struct sio_packet *c
     confab_value_release(packet.data);
 }
 
+void sio_client_enter(struct sio_client *client, struct confab_namespace *nsp,
+                      struct confab_value *auth)
+{
+    if (is_left(client, nsp->name, nsp->name_bytes))
+        forget_left(client);
+    sio_socket_new(client, nsp, auth);
+}
+
 static void receive_connect(struct sio_client *client, struct sio_packet *packet)
 {
     struct confab_server *server = client->server;
     struct confab_namespace *nsp = sio_namespace_find(server, packet->nsp, packet->nsp_bytes);
-    if (nsp == NULL && list_empty(&server->parents)) {
-        refuse_connect(client, packet, "Invalid namespace");
+    if (nsp == NULL && !sio_child_may_be(server, packet->nsp, packet->nsp_bytes)) {
+        sio_client_refuse_connect(client, packet, "Invalid namespace");
     } else if (client->unfinished >= server->config.max_namespaces) {
         sio_limit(server, SERVER_LIMIT_NAMESPACES);
-        refuse_connect(client, packet, "Too many namespaces");
+        sio_client_refuse_connect(client, packet, "Too many namespaces");
     } else if (packet->wire_bytes > server->config.max_auth_bytes) {
         sio_limit(server, SERVER_LIMIT_AUTH);
-        refuse_connect(client, packet, "Too much auth data");
-    } else if (nsp == NULL && (nsp = sio_child_new(server, packet)) == NULL) {
-        refuse_connect(client, packet, "Invalid namespace");
+        sio_client_refuse_connect(client, packet, "Too much auth data");
+    } else if (nsp == NULL) {
+        sio_wish_new(client, packet);
     } else {
-        if (is_left(client, nsp->name, nsp->name_bytes))
-            forget_left(client);
-        sio_socket_new(client, nsp, packet->data);
+        sio_client_enter(client, nsp, packet->data);
         packet->data = NULL;
     }
 }
@@ -230,6 +237,17 @@ static void receive_for_socket(struct confab_socket *socket, struct sio_packet *
     }
 }
 
+static void receive_for_wish(struct sio_wish *wish, struct sio_client *client,
+                             struct sio_packet *packet)
+{
+    if (packet->type == SIO_DISCONNECT)
+        sio_wish_end(wish);
+    else if (packet->type == SIO_CONNECT || packet->type == SIO_CONNECT_ERROR)
+        protocol_error(client);
+    else if (packet->type == SIO_EVENT && packet->data != NULL && sio_event_has_name(packet->data))
+        sio_wish_event(wish, packet);
+}
+
 static bool crossed_our_end(const struct sio_client *client, const struct sio_packet *packet)
 {
     return is_left(client, packet->nsp, packet->nsp_bytes) && packet->type != SIO_CONNECT_ERROR;
@@ -239,11 +257,14 @@ static void receive(struct sio_client *client, struct sio_packet *packet)
 {
     if (sio_client_is_old(client))
         sio_old_split_namespace(packet);
-    struct confab_socket *socket = find_socket(client, packet->nsp, packet->nsp_bytes);
+    struct confab_socket *socket = sio_client_socket(client, packet->nsp, packet->nsp_bytes);
+    struct sio_wish *wish = sio_wish_find(client, packet->nsp, packet->nsp_bytes);
     if (packet->type == SIO_EVENT)
         client->server->counters.events_in++;
     if (socket != NULL)
         receive_for_socket(socket, packet);
+    else if (wish != NULL)
+        receive_for_wish(wish, client, packet);
     else if (packet->type == SIO_CONNECT)
         receive_connect(client, packet);
     else if (!crossed_our_end(client, packet))
@@ -309,6 +330,7 @@ static void on_open(void *user, struct eio_session *session)
     client->transport = (uint8_t)eio_session_transport(session);
     list_init(&client->link);
     list_init(&client->sockets);
+    list_init(&client->wishes);
     list_init(&client->tokens);
     list_init(&client->aside);
     timerfifo_entry_init(&client->timer);
@@ -339,6 +361,7 @@ static void on_close(void *user, struct eio_session *session, enum eio_close_rea
     timerfifo_disarm(&server->connects, &client->timer);
     list_del(&client->link);
     sio_decoder_fini(&client->decoder);
+    sio_wishes_end(client);
     sio_client_end_sockets(client, eio_close_text(reason), false);
     free_if_over(client);
 }

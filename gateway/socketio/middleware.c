@@ -6,6 +6,7 @@
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
 #include "gateway/socketio/tokens.h"
+#include "gateway/socketio/wishes.h"
 #include <confab/err.h>
 
 #define NOT_IN_TIME "The server did not decide in time"
@@ -92,7 +93,7 @@ static bool spend(struct confab_server *server, struct confab_token token, struc
 {
     struct sio_token *owed = sio_token_find(server, token);
     if (owed == NULL || (owed->kind != SIO_TOKEN_FILTER && owed->kind != SIO_TOKEN_MIDDLEWARE &&
-                         owed->kind != SIO_TOKEN_PASSING))
+                         owed->kind != SIO_TOKEN_PASSING && owed->kind != SIO_TOKEN_NAME))
         return false;
     *spent = sio_token_spend(server, owed);
     return true;
@@ -105,6 +106,8 @@ int confab_allow(struct confab_server *server, struct confab_token token)
         return CONFAB_ENOTFOUND;
     if (spent.kind == SIO_TOKEN_PASSING)
         return sio_passing_decide(server, &spent, NULL, NULL);
+    if (spent.kind == SIO_TOKEN_NAME)
+        return sio_wish_decide(&spent, true);
     if (spent.kind == SIO_TOKEN_FILTER)
         spent.done(spent.user, true, NULL);
     else if (sio_token_unblock(server, &spent) == NULL)
@@ -137,9 +140,13 @@ int confab_refuse(struct confab_server *server, struct confab_token token, const
         return sio_passing_decide(server, &spent, message, data);
     if (spent.kind == SIO_TOKEN_MIDDLEWARE)
         return refuse_socket(server, &spent, message, data);
-    spent.done(spent.user, false, message);
+    int status = CONFAB_OK;
+    if (spent.kind == SIO_TOKEN_NAME)
+        status = sio_wish_decide(&spent, false);
+    else
+        spent.done(spent.user, false, message);
     confab_value_release(data);
-    return CONFAB_OK;
+    return status;
 }
 
 void sio_middleware_expired(struct confab_server *server, const struct sio_token *token)
@@ -148,6 +155,8 @@ void sio_middleware_expired(struct confab_server *server, const struct sio_token
         token->done(token->user, false, NOT_IN_TIME);
     else if (token->kind == SIO_TOKEN_PASSING)
         sio_passing_decide(server, token, NOT_IN_TIME, NULL);
+    else if (token->kind == SIO_TOKEN_NAME)
+        sio_wish_decide(token, false);
     else
         refuse_socket(server, token, NOT_IN_TIME, NULL);
 }

@@ -71,6 +71,14 @@ struct confab_namespace *confab_of_pattern(struct confab_server *server, const c
     return nsp;
 }
 
+struct confab_namespace *confab_of_deciding(struct confab_server *server,
+                                            confab_name_asked_fn *asks, void *user)
+{
+    struct confab_namespace *nsp = confab_of_matching(server, NULL, user);
+    nsp->parent->asks = asks;
+    return nsp;
+}
+
 void confab_limit_children(struct confab_namespace *nsp, size_t most, bool keep_empty)
 {
     if (nsp->parent == NULL)
@@ -88,31 +96,15 @@ void sio_parent_free(struct sio_parent *parent)
 
 /* ---- children ---- */
 
-static struct sio_parent *parent_for(struct confab_server *server, const char *name,
-                                     const struct confab_value *auth)
+bool sio_child_may_be(const struct confab_server *server, const char *name, size_t name_bytes)
 {
-    LIST_FOREACH(it, &server->parents)
-    {
-        struct sio_parent *parent = container_of(it, struct sio_parent, link);
-        if (parent->matches(server, name, auth, parent->user))
-            return parent;
-    }
-    return NULL;
+    return !list_empty(&server->parents) && name_bytes <= SIO_NSP_MAX_BYTES &&
+           memchr(name, '\0', name_bytes) == NULL;
 }
 
-struct confab_namespace *sio_child_new(struct confab_server *server,
-                                       const struct sio_packet *connect)
+struct confab_namespace *sio_child_new(struct sio_parent *parent, const char *name)
 {
-    char name[SIO_NSP_MAX_BYTES + 1];
-    if (connect->nsp_bytes > SIO_NSP_MAX_BYTES ||
-        memchr(connect->nsp, '\0', connect->nsp_bytes) != NULL)
-        return NULL;
-    memcpy(name, connect->nsp, connect->nsp_bytes);
-    name[connect->nsp_bytes] = '\0';
-    struct sio_parent *parent =
-        parent_for(server, name, connect->data != NULL ? connect->data : server->no_fields);
-    if (parent == NULL)
-        return NULL;
+    struct confab_server *server = parent->nsp->server;
     if (parent->children >= parent->most) {
         sio_limit(server, SERVER_LIMIT_CHILDREN);
         return NULL;

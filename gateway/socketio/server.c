@@ -8,6 +8,7 @@
 #include "common/value.h"
 #include "gateway/socketio/server_internal.h"
 #include "gateway/socketio/tokens.h"
+#include "gateway/socketio/wishes.h"
 #include <confab/err.h>
 
 #define SCRATCH_KEPT_BYTES ((size_t)1 << 20)
@@ -76,6 +77,7 @@ struct confab_server *server_new(const struct server_config *config,
     list_init(&server->afters);
     list_init(&server->ready);
     list_init(&server->aside);
+    list_init(&server->wishes);
     list_init(&server->late);
     list_init(&server->askings);
     list_init(&server->asked);
@@ -115,7 +117,9 @@ static void run_left_over(struct confab_server *server)
 {
     struct list *node;
     while (!list_empty(&server->ready) || !list_empty(&server->late) ||
-           !list_empty(&server->asked) || sio_tokens_have_place_for_some(server)) {
+           !list_empty(&server->asked) || !list_empty(&server->wishes) ||
+           sio_tokens_have_place_for_some(server)) {
+        sio_wishes_run(server);
         sio_tokens_run_aside(server); /* before those who would have one more place each */
         while ((node = list_pop(&server->ready)) != NULL)
             sio_socket_run(container_of(node, struct confab_socket, ready));
@@ -234,8 +238,8 @@ int64_t server_deadline(const struct confab_server *server)
     if (server->stopped)
         return INT64_MAX;
     if (!list_empty(&server->ready) || !list_empty(&server->late) || !list_empty(&server->asked) ||
-        !list_empty(&server->dead_sockets) || !list_empty(&server->dead_clients) ||
-        sio_tokens_have_place_for_some(server))
+        !list_empty(&server->wishes) || !list_empty(&server->dead_sockets) ||
+        !list_empty(&server->dead_clients) || sio_tokens_have_place_for_some(server))
         return server->clock.now_ms(server->clock.user);
     int64_t at_ms = earlier(timerq_next(&server->timers), timerfifo_next(&server->connects));
     if (server->broker != NULL)

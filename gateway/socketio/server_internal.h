@@ -67,6 +67,7 @@ struct confab_server {
     struct list afters;        /* struct sio_after.link */
     struct list ready;         /* struct confab_socket.ready: to be run at the end of the turn */
     struct list aside;         /* the same: those that wait for a place among the decisions */
+    struct list wishes;        /* struct sio_wish.ready: decided, to go on at the turn's end */
     struct list late;          /* struct sio_ack.link: to be answered at the end of the turn */
     struct list askings;       /* struct sio_asking.link: under way */
     struct list asked;         /* the same, over: to be told at the end of the turn */
@@ -188,14 +189,15 @@ struct sio_client {
     struct eio_handshake *handshake; /* held */
     struct list link;                /* server->clients, then dead_clients */
     struct list sockets;             /* struct confab_socket.link: joined or joining */
-    struct list tokens;              /* struct sio_token.link: owed to its sockets */
+    struct list wishes;              /* struct sio_wish.link: names asked for */
+    struct list tokens;              /* struct sio_token.link: owed to its sockets and wishes */
     size_t token_count;
     struct list aside;            /* struct confab_socket.ready: wait until some are spent */
     struct timerfifo_entry timer; /* connect timeout; then of a packet that is not whole */
     struct sio_decoder decoder;
     char *left; /* the name of the last one that the server ended or refused; owned; NULL: none */
     size_t waiting_bytes;
-    unsigned unfinished; /* sockets that are not dead */
+    unsigned unfinished; /* sockets that are not dead, and wishes */
     bool joined;         /* some namespace, once: no connect timeout any more */
     bool paused;
     uint8_t transport; /* enum eio_transport, the last */
@@ -216,10 +218,20 @@ bool sio_client_send_packet(struct sio_client *client, const struct sio_packet *
 bool sio_client_charge(struct sio_client *client, size_t bytes);
 void sio_client_refund(struct sio_client *client, size_t bytes);
 /* The server ends or refuses this namespace: what crosses the news is ignored. */
-void sio_client_left(struct sio_client *client, const struct confab_namespace *nsp);
+void sio_client_left(struct sio_client *client, const char *name, size_t name_bytes);
+/* Its socket there that is not closing; NULL: none. */
+struct confab_socket *sio_client_socket(const struct sio_client *client, const char *name,
+                                        size_t name_bytes);
+/* A CONNECT to a namespace: makes the socket. Takes auth, which may be NULL. */
+void sio_client_enter(struct sio_client *client, struct confab_namespace *nsp,
+                      struct confab_value *auth);
+/* Answers a CONNECT for which there is no socket. */
+void sio_client_refuse_connect(struct sio_client *client, const struct sio_packet *connect,
+                               const char *message);
 /* A socket was let in. */
 void sio_client_joined(struct sio_client *client);
-/* A socket died: frees the client at the end of the turn if it was the last thing left. */
+/* A socket died, or a wish is over: frees the client at the end of the turn if it was the last
+ * thing left. */
 void sio_client_socket_gone(struct sio_client *client);
 void sio_client_free(struct sio_client *client);
 

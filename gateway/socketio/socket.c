@@ -200,7 +200,7 @@ void sio_socket_close(struct confab_socket *socket, const char *reason, enum sio
         drop_waiting(socket);
     if (how == SIO_END_SERVER) {
         socket->thrown_out = true;
-        sio_client_left(socket->client, socket->nsp);
+        sio_client_left(socket->client, socket->nsp->name, socket->nsp->name_bytes);
     }
     sio_acks_fail(socket);
     sio_socket_run(socket);

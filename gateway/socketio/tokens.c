@@ -17,7 +17,7 @@ static void expire(struct confab_server *server, struct sio_token *token)
     struct sio_token spent = sio_token_spend(server, token);
     server->counters.tokens_expired++;
     if (spent.kind == SIO_TOKEN_MIDDLEWARE || spent.kind == SIO_TOKEN_FILTER ||
-        spent.kind == SIO_TOKEN_PASSING)
+        spent.kind == SIO_TOKEN_PASSING || spent.kind == SIO_TOKEN_NAME)
         sio_middleware_expired(server, &spent);
     else if (spent.kind == SIO_TOKEN_RECOVERY)
         sio_recovery_expired(server, &spent);
@@ -97,6 +97,13 @@ void sio_tokens_run_aside(struct confab_server *server)
 
 /* ---- life ---- */
 
+void sio_token_charge(struct sio_token *token, struct sio_client *client)
+{
+    token->client = client;
+    client->token_count++;
+    list_add_tail(&client->tokens, &token->link);
+}
+
 struct sio_token *sio_token_new(struct confab_server *server, struct confab_socket *socket,
                                 enum sio_token_kind kind, int64_t deadline_ms)
 {
@@ -108,9 +115,7 @@ struct sio_token *sio_token_new(struct confab_server *server, struct confab_sock
     list_init(&token->link);
     if (socket != NULL) {
         token->socket = socket->id_number;
-        token->client = socket->client;
-        token->client->token_count++;
-        list_add_tail(&token->client->tokens, &token->link);
+        sio_token_charge(token, socket->client);
     }
     sio_timer_arm(server, &token->timer, deadline_ms);
     server->counters.tokens_now++;

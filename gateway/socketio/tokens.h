@@ -13,6 +13,7 @@ enum sio_token_kind {
     SIO_TOKEN_ACK,        /* it is not */
     SIO_TOKEN_MIDDLEWARE, /* the socket is blocked */
     SIO_TOKEN_PASSING,    /* the same, by an event's middleware */
+    SIO_TOKEN_NAME,       /* by a parent, about a wish */
     SIO_TOKEN_FILTER,
     SIO_TOKEN_SERVER_EVENT,
     SIO_TOKEN_RECOVERY /* the socket is blocked; owed by the store of sessions */
@@ -27,6 +28,7 @@ struct sio_token {
     uint64_t socket;           /* id number; 0: none */
     struct sio_client *client; /* of the socket; NULL: none, or gone */
     struct list link;          /* client->tokens */
+    struct sio_wish *wish;     /* NULL: none, or over */
     struct broker_reply reply; /* of a server event */
     server_admitted_fn *done;  /* of the filter */
     void *user;
@@ -50,6 +52,8 @@ void sio_tokens_forget_client(struct sio_client *client);
 /* `socket`: whom it is owed to; NULL: no socket. */
 struct sio_token *sio_token_new(struct confab_server *server, struct confab_socket *socket,
                                 enum sio_token_kind kind, int64_t deadline_ms);
+/* It is owed to this client, though to no socket. */
+void sio_token_charge(struct sio_token *token, struct sio_client *client);
 /* NULL: spent, or never given. */
 struct sio_token *sio_token_find(const struct confab_server *server, struct confab_token token);
 /* Takes it out for good, before anybody is told, so that nothing told can complete it again. */

@@ -67,13 +67,23 @@ struct confab_namespace *confab_of(struct confab_server *server, const char *nam
  * as the server: keep no pointer to one.
  *
  * `matches`: whether a name (with its slash, at most 512 bytes) is one of the parent's; `auth`: of
- * the CONNECT, borrowed. It should know at once; what takes time is decided by middleware on the
- * parent (confab_use()). Must not make namespaces.
+ * the CONNECT, borrowed. It should know at once; what takes time is for confab_of_deciding(), or
+ * for middleware on the parent (confab_use()). Must not make namespaces.
  */
 typedef bool confab_name_fn(struct confab_server *server, const char *name,
                             const struct confab_value *auth, void *user);
 struct confab_namespace *confab_of_matching(struct confab_server *server, confab_name_fn *matches,
                                             void *user);
+/* The same with a decision that may come later (Node's io.of((name, auth, next) => …)): complete
+ * the token with confab_allow(), or with confab_refuse() (deadline 20 s: refused), whose message
+ * nobody gets: the next parent is asked then, and after the last the CONNECT is answered "Invalid
+ * namespace". Events that come behind the CONNECT wait; the decision is void when the client goes
+ * (CONFAB_ECLOSED). At the limits of middleware's decisions the CONNECT is refused. */
+typedef void confab_name_asked_fn(struct confab_server *server, const char *name,
+                                  const struct confab_value *auth, struct confab_token token,
+                                  void *user);
+struct confab_namespace *confab_of_deciding(struct confab_server *server,
+                                            confab_name_asked_fn *asked, void *user);
 /* The same with a pattern: `*` stands for any text, `?` for one byte. */
 struct confab_namespace *confab_of_pattern(struct confab_server *server, const char *pattern);
 /* At most so many children at a time (1000 unless it is called; then CONNECTs to further names are
