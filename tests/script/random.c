@@ -248,6 +248,10 @@ static void end(struct play *play)
 static uint64_t run(uint64_t seed, const char *program, FILE *log)
 {
     struct play play = {.seed = seed, .program = program};
+    if (seed % 7 == 6) {
+        chat_plays(seed, program, log);
+        return 0;
+    }
     begin(&play, log);
     for (play.step = 0; play.step < STEPS; play.step++)
         act(&play);

@@ -183,4 +183,9 @@ bool recovery_is_in(const struct seat *seat, const char *room);
 void recovery_answered(struct player *player, struct seat *seat, const char *text);
 bool recovery_is_void(struct player *player, const struct seat *seat);
 
+/* ---- random_chat.c ---- */
+
+/* A whole play of another kind. */
+void chat_plays(uint64_t seed, const char *program, FILE *log);
+
 #endif
