@@ -56,10 +56,9 @@ static void free_known(void *pointer)
     free(pointer);
 }
 
-static void middleware(struct confab_socket *socket, struct confab_token token, void *user)
+/* At once, later, or never. */
+static void think(struct app *app, struct confab_token token)
 {
-    struct app *app = user;
-    (void)socket;
     switch (roll(app, 4)) {
     case 0:
         confab_refuse(app->h.server, token, "no", NULL);
@@ -72,12 +71,40 @@ static void middleware(struct confab_socket *socket, struct confab_token token, 
     }
 }
 
+static void middleware(struct confab_socket *socket, struct confab_token token, void *user)
+{
+    (void)socket;
+    think(user, token);
+}
+
+static void event_middleware(struct confab_socket *socket, struct confab_event *event,
+                             struct confab_token token, void *user)
+{
+    struct app *app = user;
+    if (roll(app, 8) == 0)
+        owe(app, confab_defer(event, 1 + (int64_t)roll(app, 500)));
+    if (roll(app, 20) == 0)
+        confab_disconnect(socket, roll(app, 2) == 0);
+    think(app, token);
+}
+
+static void on_name(struct confab_server *server, const char *name, const struct confab_value *auth,
+                    struct confab_token token, void *user)
+{
+    (void)server;
+    (void)name;
+    (void)auth;
+    think(user, token);
+}
+
 static void on_connect(struct confab_socket *socket, void *user)
 {
     struct app *app = user;
     app->connected++;
     assert_null(confab_user(socket));
     confab_set_user(socket, xcalloc(1, sizeof(struct known)), free_known);
+    for (unsigned uses = roll(app, 3); uses > 0; uses--)
+        confab_socket_use(socket, event_middleware, app);
     if (roll(app, 10) == 0)
         confab_disconnect(socket, roll(app, 2) == 0);
 }
@@ -204,12 +231,14 @@ static void client_sends(struct app *app, struct peer *peer)
     static const char *const others[] = {
         "40",    "40/b",  "41",       "41/b",
         "430[]", "431[]", "43/b,0[]", "451-[\"e\",0,{\"_placeholder\":true,\"num\":0}]",
+        "40/d1", "40/d2", "41/d1",
     };
+    static const char *const nsps[] = {"", "", "/b,", "/b,", "/b,", "/d1,"};
     char packet[64];
     if (roll(app, 3) == 0) {
         peer_send(peer, others[roll(app, TEST_COUNT(others))]);
     } else {
-        snprintf(packet, sizeof(packet), "42%s%s[\"e\",%lld]", roll(app, 2) ? "/b," : "",
+        snprintf(packet, sizeof(packet), "42%s%s[\"e\",%lld]", nsps[roll(app, TEST_COUNT(nsps))],
                  roll(app, 2) ? "7" : "", (long long)++app->sequence);
         peer_send(peer, packet);
     }
@@ -302,22 +331,30 @@ static void step(struct app *app)
     }
 }
 
+static void register_on(struct app *app, struct confab_namespace *nsp)
+{
+    confab_on_connect(nsp, on_connect, app);
+    confab_on_disconnect(nsp, on_disconnect, app);
+    confab_on(nsp, "e", on_event, app);
+}
+
+/* With every other seed there are few places for decisions. */
 static void begin(struct app *app, uint64_t seed)
 {
     static const struct confab_roster_config roster = {
         .joined_event = "joined", .left_event = "gone", .storm_event = "storm", .storm_limit = 9};
-    struct harness_config config = {.server = {.max_waiting_bytes = 300, .max_acks = 5},
-                                    .max_queued_bytes = 20000,
-                                    .make_broker = fake_broker_make};
+    struct harness_config config = {
+        .server = {.max_waiting_bytes = 300, .max_acks = 5, .max_pending = seed % 2 == 0 ? 8 : 0},
+        .max_queued_bytes = 20000,
+        .make_broker = fake_broker_make};
     memset(app, 0, sizeof(*app));
     rng_init_seeded(&app->dice, seed);
     harness_init(&app->h, &config);
     for (size_t i = 0; i < 2; i++) {
         app->nsps[i] = confab_of(app->h.server, i == 0 ? "/" : "/b");
-        confab_on_connect(app->nsps[i], on_connect, app);
-        confab_on_disconnect(app->nsps[i], on_disconnect, app);
-        confab_on(app->nsps[i], "e", on_event, app);
+        register_on(app, app->nsps[i]);
     }
+    register_on(app, confab_of_deciding(app->h.server, on_name, app));
     confab_use(app->nsps[1], middleware, app);
     app->roster = confab_roster_open(app->nsps[0], &roster, on_lost, app);
 }
