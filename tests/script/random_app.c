@@ -247,7 +247,10 @@ static void emit_to_many(struct play *play, struct seat *seat)
     struct confab_value *args = numbered(play, id, with_bytes);
     char name[8];
     snprintf(name, sizeof(name), "r%u", roll(play, 3));
-    switch (roll(play, 5)) {
+    unsigned whom = roll(play, 5);
+    if (whom == 0 && play->recovers)
+        whom = 1; /* who was in which room when matters there */
+    switch (whom) {
     case 0:
         owe_all(play, seat->nsp, NULL, NULL, id, PLAIN);
         confab_emit_all(nsp, event, args);
@@ -275,8 +278,9 @@ static void emit_to_many(struct play *play, struct seat *seat)
 static void move_room(struct play *play, struct seat *seat)
 {
     char name[8];
-    snprintf(name, sizeof(name), "r%u", roll(play, 3));
-    if (roll(play, 3) == 0) {
+    snprintf(name, sizeof(name), "r%u", roll(play, PLAY_ROOMS));
+    bool leaves = play->recovers ? confab_in_room(seat->socket, name) : roll(play, 3) == 0;
+    if (leaves) {
         confab_leave(seat->socket, name);
         PLAY_CHECK(play, !confab_in_room(seat->socket, name));
     } else if (confab_join(seat->socket, name, NULL, NULL) == CONFAB_OK) {
