@@ -27,6 +27,9 @@
 /* The answer to PING may wait behind so much that it is late, but not for ever: bytes without end
  * are no sign of life. */
 #define PING_WAITS_MAX 15
+/* What is kept of commands that are not yet answered, in limits of the queue: when ten thousand
+ * clients leave at once their commands are sent faster than Redis can carry them out. */
+#define KEPT_QUEUES_MAX 8
 
 static void on_timer(evutil_socket_t fd, short what, void *user);
 static void on_flush(evutil_socket_t fd, short what, void *user);
@@ -326,12 +329,21 @@ static bool takes_commands(const struct redis_link *link)
     return link != NULL && !link->broken && link->state >= REDIS_LINK_PREPARING;
 }
 
+/* A Redis that takes commands and answers none of them must not fill the memory either. */
+static bool owes_too_much(const struct link_conn *conn)
+{
+    return conn->calls_bytes / KEPT_QUEUES_MAX > conn->out.limit_bytes;
+}
+
 int redis_link_command(struct redis_link *link, const struct text *args, unsigned count,
                        redis_link_done *done, void *user)
 {
-    int status =
-        takes_commands(link) ? link_conn_put(&link->command, args, count) : CONFAB_EUNAVAILABLE;
+    int status;
 
+    if (!takes_commands(link))
+        return CONFAB_EUNAVAILABLE;
+    status =
+        owes_too_much(&link->command) ? CONFAB_ELIMIT : link_conn_put(&link->command, args, count);
     if (status == CONFAB_OK)
         link_conn_call(&link->command, 0, 0, done, user);
     return status;
@@ -392,6 +404,8 @@ int redis_link_script(struct redis_link *link, const struct redis_script *script
 
     if (!takes_commands(link))
         return CONFAB_EUNAVAILABLE;
+    if (owes_too_much(&link->command))
+        return CONFAB_ELIMIT;
     status = put_script(link, script, (link->scripts_sent & bit) == 0, args, key_count, count);
     if (status != CONFAB_OK)
         return status;
@@ -436,6 +450,7 @@ void link_answer(struct link_conn *conn, int status, const redisReply *reply)
         return;
     if (call->done != NULL)
         call->done(call->user, status, (const struct redis_answer *)(const void *)reply);
+    conn->calls_bytes -= call->bytes;
     free(call);
     live_dec(LIVE_REDIS_CALL);
 }

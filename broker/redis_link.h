@@ -58,7 +58,8 @@ struct redis_link_config {
     unsigned ping_interval_ms;   /* (2000) also how long the answer may take */
     unsigned backoff_min_ms;     /* (100) */
     unsigned backoff_max_ms;     /* (1000) */
-    size_t queue_max_bytes; /* (16 MiB) commands not yet taken by the socket, for each connection */
+    size_t queue_max_bytes; /* (16 MiB) commands not yet taken by the socket, for each connection;
+                               of those not yet answered eight times as much is kept */
     size_t reply_max_bytes; /* (64 MiB) the longest reply or message, with all that is in it; a
                                longer one costs the connection as soon as it says so */
 };

@@ -83,9 +83,11 @@ int link_conn_put(struct link_conn *conn, const struct text *args, unsigned coun
 struct link_call *link_conn_call(struct link_conn *conn, unsigned arg_count, size_t arg_bytes,
                                  redis_link_done *done, void *user)
 {
-    struct link_call *call = xmalloc(sizeof(*call) + arg_count * sizeof(call->args[0]) + arg_bytes);
+    size_t bytes = sizeof(struct link_call) + arg_count * sizeof(struct text) + arg_bytes;
+    struct link_call *call = xmalloc(bytes);
 
-    *call = (struct link_call){.done = done, .user = user, .count = arg_count};
+    *call = (struct link_call){.done = done, .user = user, .count = arg_count, .bytes = bytes};
+    conn->calls_bytes += bytes;
     list_init(&call->link);
     list_add_tail(&conn->calls, &call->link);
     live_inc(LIVE_REDIS_CALL);

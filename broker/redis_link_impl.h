@@ -29,7 +29,8 @@ struct link_call {
                                           a second try */
     unsigned key_count;
     unsigned count;
-    bool whole; /* was sent as EVAL */
+    size_t bytes; /* what this takes */
+    bool whole;   /* was sent as EVAL */
     struct text args[];
 };
 
@@ -53,8 +54,9 @@ struct link_conn {
     size_t reply_bytes;    /* come and not yet a whole reply */
     size_t reply_elements; /* declared by the arrays of the reply that is being read */
     struct buf out;
-    size_t out_sent;   /* of out's bytes */
-    struct list calls; /* struct link_call, in the order of the replies */
+    size_t out_sent;    /* of out's bytes */
+    struct list calls;  /* struct link_call, in the order of the replies */
+    size_t calls_bytes; /* what they take */
     unsigned greetings_owed;
     bool ping_owed;
     unsigned ping_waits; /* checks that found it still owed */

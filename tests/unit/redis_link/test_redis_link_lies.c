@@ -262,6 +262,43 @@ static void test_many_within(void **state)
     assert_string_equal(f->why, "refused: ERR enough");
 }
 
+/* ---- no replies ---- */
+
+static void on_lost_call(void *user, int status, const struct redis_answer *reply)
+{
+    unsigned *lost = user;
+
+    (void)reply;
+    assert_int_equal(status, CONFAB_ECLOSED);
+    ++*lost;
+}
+
+static void test_never_answered(void **state)
+{
+    static char big[10000];
+    static const struct redis_script script = {"s", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+                                               "return 1", 8, 1};
+    const struct text args[] = {{big, sizeof(big)}};
+    struct fixture *f = *state;
+    unsigned asked = 0, lost = 0;
+
+    f->config.queue_max_bytes = 100000;
+    connect_link(f);
+    bufferevent_enable(f->conns[0], EV_READ);
+    while (asked < 200) {
+        int status = redis_link_script(f->link, &script, args, 1, 1, on_lost_call, &lost);
+
+        if (status == CONFAB_ELIMIT && redis_link_queued_bytes(f->link) == 0)
+            break;
+        asked += status == CONFAB_OK;
+        turn(f);
+    }
+    assert_true(asked >= 80 && asked < 100);
+    assert_int_equal(redis_link_command(f->link, args, 1, NULL, NULL), CONFAB_ELIMIT);
+    redis_link_free(&f->link);
+    assert_int_equal(lost, asked);
+}
+
 /* ---- time ---- */
 
 /* Bytes that never become a reply are no answer. */
@@ -324,7 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_declared_length), CASE(test_sum_of_texts), CASE(test_sum_of_elements),
         CASE(test_levels),          CASE(test_many_within),  CASE(test_bytes_without_end),
-        CASE(test_full_queue),      CASE(test_back_off),
+        CASE(test_full_queue),      CASE(test_back_off),     CASE(test_never_answered),
     };
 #undef CASE
     return cmocka_run_group_tests(tests, NULL, NULL);
