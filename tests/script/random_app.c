@@ -210,10 +210,12 @@ static void throw_out(struct play *play, struct seat *seat, bool close)
 {
     struct player *player = &play->players[seat->player];
     struct confab_socket *socket = seat->socket;
+    /* Of a session that is over, the others are ending for that reason. */
+    bool all = close && player->is_open && player->session == seat->session;
     LIST_FOREACH(it, &play->seats)
     {
         struct seat *other = container_of(it, struct seat, link);
-        if (other == seat || (close && other->player == seat->player &&
+        if (other == seat || (all && other->player == seat->player &&
                               other->session == seat->session && !other->left)) {
             other->thrown = true;
             other->due = other->due && !other->open; /* who was lost before, is lost */
