@@ -253,7 +253,7 @@ static void test_answers_go_to_all(void **state)
     node_start(w, 0);
     ask_all_kinds(w);
     WAIT_FOR(w, onlooker_saw(w, channel, "\"q4\"") == 1);
-    WAIT_FOR(w, onlooker_saw(w, channel, "q5") == 1);
+    WAIT_FOR(w, onlooker_saw(w, channel, "\"q5\"") == 1);
     snprintf(answer, sizeof(answer), "{\"requestId\":\"q0\",\"sockets\":[\"%s\"]}",
              w->nodes[0].members[0].id);
     assert_int_equal(onlooker_saw(w, channel, answer), 1);
