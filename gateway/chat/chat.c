@@ -15,12 +15,27 @@ static void free_user(void *pointer)
     free(user);
 }
 
+static const char *address_of(const struct confab_socket *socket)
+{
+    return confab_handshake_address(confab_socket_handshake(socket));
+}
+
+static void on_disconnect(struct confab_socket *socket, const char *reason, void *user_pointer)
+{
+    struct chat *chat = user_pointer;
+    const struct chat_user *user = confab_user(socket);
+    (void)reason;
+    if (user != NULL)
+        chat_debts_keep(chat->debts, address_of(socket), user->rates, confab_now_ms(chat->server));
+}
+
 struct chat_user *chat_user_of(struct chat *chat, struct confab_socket *socket)
 {
     struct chat_user *user = confab_user(socket);
     if (user == NULL) {
         user = xcalloc(1, sizeof(*user));
         user->chat = chat;
+        chat_debts_apply(chat->debts, address_of(socket), user->rates, confab_now_ms(chat->server));
         confab_set_user(socket, user, free_user);
     }
     return user;
@@ -46,6 +61,7 @@ static void register_events(struct chat *chat)
     if (chat->config.send_msg)
         confab_on(nsp, "send_msg", chat_on_send_msg, chat);
     confab_on_any(nsp, on_any, chat);
+    confab_on_disconnect(nsp, on_disconnect, chat);
 }
 
 struct chat *chat_new(struct confab_server *server, const struct chat_config *config)
@@ -58,6 +74,7 @@ struct chat *chat_new(struct confab_server *server, const struct chat_config *co
                                      */
     chat->config.nsp = confab_namespace_name(chat->nsp);
     chat_rates_init(chat);
+    chat->debts = chat_debts_new(chat->rules);
     uint8_t epoch[5];
     confab_random(server, epoch, sizeof(epoch));
     for (size_t i = 0; i < sizeof(epoch); i++)
@@ -78,6 +95,7 @@ void chat_free(struct chat **chat)
     if (*chat == NULL)
         return;
     confab_packet_free(&(*chat)->list);
+    chat_debts_free((*chat)->debts);
     free(*chat);
     *chat = NULL;
 }

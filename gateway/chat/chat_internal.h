@@ -7,6 +7,7 @@
 #include "common/name.h"
 #include "common/rate.h"
 #include "gateway/chat/chat.h"
+#include "gateway/chat/debts.h"
 #include <confab/server.h>
 
 #define CHAT_MESSAGE_MAX_BYTES 4096 /* one message; also send_msg's argument as JSON */
@@ -21,6 +22,7 @@ struct chat {
     struct confab_roster *roster;
     struct chat_config config;
     struct rate_rule rules[CHAT_LIMIT_COUNT];
+    struct chat_debts *debts; /* owned */
     struct chat_counters counters;
     struct confab_packet *list; /* the onlineUsers event as last built; owned, NULL before the first
                                  */
@@ -30,19 +32,15 @@ struct chat {
     char epoch[12];        /* and unlike those of an earlier process with the same tag */
 };
 
-struct chat_rate {
-    struct rate flow;
-    uint8_t refusals; /* in a row */
-};
-
 /* What the chat keeps of one socket, from its first event on. Owned by the socket. */
 struct chat_user {
     struct chat *chat; /* borrowed */
     char *shown;       /* owned; NULL: not logged in */
     char *key;         /* owned; what makes the name unique */
     char resume[CHAT_RESUME_BYTES + 1];
-    struct chat_rate rates[CHAT_LIMIT_COUNT];
-    struct chat_login *login; /* owned; the one whose claim is under way */
+    struct rate rates[CHAT_LIMIT_COUNT];
+    uint8_t refusals[CHAT_LIMIT_COUNT]; /* in a row */
+    struct chat_login *login;           /* owned; the one whose claim is under way */
 };
 
 /* The socket's, made when there is none yet. */

@@ -52,17 +52,16 @@ bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit l
                     int64_t *retry_ms)
 {
     const struct rate_rule *rule = &chat->rules[limit];
-    struct chat_rate *rate = &user->rates[limit];
     int64_t now_ms = confab_now_ms(chat->server);
-    if (rate_take(&rate->flow, rule, now_ms, retry_ms)) {
-        rate->refusals = 0;
+    if (rate_take(&user->rates[limit], rule, now_ms, retry_ms)) {
+        user->refusals[limit] = 0;
         return true;
     }
     chat->counters.limits[limit]++;
-    if (rate->refusals < REFUSALS_IN_A_ROW) {
-        rate->refusals++;
+    if (user->refusals[limit] < REFUSALS_IN_A_ROW) {
+        user->refusals[limit]++;
     } else {
-        rate_shut(&rate->flow, rule, now_ms, SILENCE_MS);
+        rate_shut(&user->rates[limit], rule, now_ms, SILENCE_MS);
         *retry_ms = *retry_ms > SILENCE_MS ? *retry_ms : SILENCE_MS;
     }
     return false;
@@ -70,9 +69,8 @@ bool chat_rate_take(struct chat *chat, struct chat_user *user, enum chat_limit l
 
 void chat_rate_charge(struct chat *chat, struct chat_user *user, enum chat_limit limit)
 {
-    struct chat_rate *rate = &user->rates[limit];
-    rate_charge(&rate->flow, &chat->rules[limit], 1, confab_now_ms(chat->server));
-    rate->refusals = 0;
+    rate_charge(&user->rates[limit], &chat->rules[limit], 1, confab_now_ms(chat->server));
+    user->refusals[limit] = 0;
 }
 
 int64_t chat_rate_wait_ms(const struct chat *chat, enum chat_limit limit, int64_t after_ms)

@@ -57,6 +57,30 @@ static void who_floods_is_heard_again_after_a_pause(void **state)
     world_fini(&world);
 }
 
+/* What he may say at once is not there again for coming anew, and flows in meanwhile. */
+static void who_comes_anew_goes_on(void **state)
+{
+    (void)state;
+    struct world world;
+    slow_world(&world);
+    for (int i = 0; i < 3; i++) {
+        struct peer *anna = i == 0 ? talkative(&world, "Anna") : world_user(&world, "Anna");
+        expect_refusal(anna, REFILL_MS);
+        peer_send(anna, "41");
+        harness_pass(&world.h, 1);
+        peer_lose(anna);
+        harness_pass(&world.h, REFILL_MS - 1);
+        struct peer *berta = world_user(&world, "Berta");
+        peer_send(berta, "421[\"chat\",\"one\"]");
+        peer_expect(berta, "42[\"chat\",{\"sender\":\"Berta\",\"message\":\"one\",*");
+        peer_expect(berta, "431[{\"ok\":true,*");
+        peer_send(berta, "41");
+        peer_lose(berta);
+    }
+    assert_int_equal(chat_counters(world.chat)->messages, AT_ONCE + 3);
+    world_fini(&world);
+}
+
 /* Twenty a second for a minute, where two are allowed: those two get through. */
 static void who_is_merely_too_fast_has_his_rate(void **state)
 {
@@ -120,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_floods_is_heard_again_after_a_pause),
+        cmocka_unit_test(who_comes_anew_goes_on),
         cmocka_unit_test(who_is_merely_too_fast_has_his_rate),
         cmocka_unit_test(who_is_made_to_wait_is_not_silenced),
         cmocka_unit_test(those_who_wait_are_served_together),
