@@ -114,6 +114,16 @@ void options_show_help(const struct option_set *set, struct buf *out)
     buf_puts(out, "\n");
 }
 
+/* In quotes where the file's syntax would otherwise read something else. */
+static void put_text(struct buf *out, const char *text)
+{
+    size_t len = strlen(text);
+    bool quote = len == 0 || strchr(text, '#') != NULL || strchr(text, '"') != NULL ||
+                 text[0] == ' ' || text[len - 1] == ' ';
+
+    buf_printf(out, quote ? "\"%s\"" : "%s", text);
+}
+
 /* "***" in place of a URL's password, or of all before the '@' when there is no user. True when
  * something was masked. */
 static bool put_masked_url(struct buf *out, const char *url)
@@ -124,23 +134,13 @@ static bool put_masked_url(struct buf *out, const char *url)
     const char *colon = at != NULL ? memchr(start, ':', (size_t)(at - start)) : NULL;
 
     if (at == NULL) {
-        buf_puts(out, url);
+        put_text(out, url);
         return false;
     }
     buf_append(out, url, (size_t)((colon != NULL ? colon + 1 : start) - url));
     buf_puts(out, "***");
     buf_puts(out, at);
     return true;
-}
-
-/* In quotes where the file's syntax would otherwise read something else. */
-static void put_text(struct buf *out, const char *text)
-{
-    size_t len = strlen(text);
-    bool quote = len == 0 || strchr(text, '#') != NULL || strchr(text, '"') != NULL ||
-                 text[0] == ' ' || text[len - 1] == ' ';
-
-    buf_printf(out, quote ? "\"%s\"" : "%s", text);
 }
 
 static void put_choice(struct buf *out, const char *choices, int index)
@@ -152,10 +152,13 @@ static void put_choice(struct buf *out, const char *choices, int index)
 
 static void put_list(struct buf *out, const struct option_list *list)
 {
-    if (list->count == 0)
-        buf_puts(out, "\"\"");
+    struct buf items;
+
+    buf_init(&items, out->limit_bytes);
     for (size_t i = 0; i < list->count; i++)
-        buf_printf(out, "%s%s", i != 0 ? ", " : "", list->items[i]);
+        buf_printf(&items, "%s%s", i != 0 ? ", " : "", list->items[i]);
+    put_text(out, buf_text(&items));
+    buf_fini(&items);
 }
 
 /* Returns true when the value shown is not the value itself. */
@@ -183,10 +186,7 @@ static bool put_value(struct buf *out, const struct option_spec *spec, const voi
         put_text(out, "");
         break;
     case OPTION_URL:
-        if (**(char *const *)field != '\0')
-            return put_masked_url(out, *(char *const *)field);
-        put_text(out, "");
-        break;
+        return put_masked_url(out, *(char *const *)field);
     case OPTION_ENUM:
         put_choice(out, spec->choices, *(const int *)field);
         break;
@@ -199,6 +199,15 @@ static bool put_value(struct buf *out, const struct option_spec *spec, const voi
     return false;
 }
 
+/* The file's syntax has no way to write a quote that is not around the value. */
+static bool has_inner_quote(const char *value)
+{
+    size_t len = strlen(value);
+    bool quoted = len >= 2 && value[0] == '"' && value[len - 1] == '"';
+
+    return memchr(value + quoted, '"', len - 2 * (size_t)quoted) != NULL;
+}
+
 static void put_line(struct buf *out, const struct option_spec *spec,
                      const struct option_given *given, const void *values)
 {
@@ -207,7 +216,7 @@ static void put_line(struct buf *out, const struct option_spec *spec,
     bool masked;
 
     buf_init(&value, out->limit_bytes);
-    masked = put_value(&value, spec, values);
+    masked = put_value(&value, spec, values) || has_inner_quote(buf_text(&value));
     options_dashed(spec->name, name, sizeof(name));
     /* A line that would not bring its value back is a comment. */
     buf_printf(out, "%s%s = %s  # %s\n", masked ? "# " : "", name, buf_text(&value),

@@ -1,76 +1,17 @@
 /* The option parser on the gateway's table and on a tool's: sources, precedence, every kind of
- * mistake, what is shown. */
+ * mistake. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "common/options.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
 
+#include "tests/unit/common/options_run.h"
 #include "tests/unit/test.h"
-
-#define MAX_ARGS 16
-
-/* One call of the parser: what went in as text, what came out. */
-struct run {
-    struct option_set set;
-    struct options opt;
-    struct buf text;
-    enum options_status status;
-    char path[64];        /* the configuration file */
-    char secret_path[64]; /* a file with a secret in its first line */
-};
-
-static void write_file(char *path, const char *content, size_t len)
-{
-    int fd;
-
-    strcpy(path, "/tmp/confab-options-XXXXXX");
-    fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, content, len), (ssize_t)len);
-    close(fd);
-}
-
-/* args are split at blanks; "@" stands for the configuration file, "%" for the secret's file. env
- * is one variable or NULL. */
-static void run_with(struct run *r, const char *args, const char *const *env, const char *file)
-{
-    char copy[512];
-    char *argv[MAX_ARGS] = {copy};
-    char *envp[MAX_ARGS] = {NULL};
-    int argc = 1;
-
-    r->set = options_gateway("confab-gateway");
-    buf_init(&r->text, 1 << 20);
-    write_file(r->path, file != NULL ? file : "", file != NULL ? strlen(file) : 0);
-    write_file(r->secret_path, "first line\nsecond\n", 18);
-    snprintf(copy, sizeof(copy), "confab-gateway %s", args);
-    strtok(copy, " ");
-    for (char *arg; (arg = strtok(NULL, " ")) != NULL && argc < MAX_ARGS;) {
-        if (strcmp(arg, "@") == 0)
-            arg = r->path;
-        argv[argc++] = strcmp(arg, "%") == 0 ? r->secret_path : arg;
-    }
-    for (int i = 0; env != NULL && env[i] != NULL; i++)
-        envp[i] = strdup(env[i]);
-    r->status = options_parse(&r->set, &r->opt, argc, argv, envp, &r->text);
-    for (int i = 0; envp[i] != NULL; i++)
-        free(envp[i]);
-}
-
-static void end(struct run *r)
-{
-    if (r->status == OPTIONS_RUN)
-        options_fini(&r->set, &r->opt);
-    buf_fini(&r->text);
-    unlink(r->path);
-    unlink(r->secret_path);
-}
 
 static void test_defaults(void **state)
 {
@@ -97,7 +38,7 @@ static void test_defaults(void **state)
     assert_int_equal(r.opt.log_level, LOG_INFO);
     assert_int_equal(r.opt.log_format, LOG_TEXT);
     assert_false(r.opt.health);
-    end(&r);
+    run_end(&r);
 }
 
 static void test_table_keeps_its_rules(void **state)
@@ -140,7 +81,7 @@ static void test_flags(void **state)
     assert_int_equal(r.opt.redis_rooms, REDIS_ROOMS_ALL);
     assert_false(r.opt.chat_send_msg);
     assert_true(r.opt.health);
-    end(&r);
+    run_end(&r);
 }
 
 static void test_truths(void **state)
@@ -166,7 +107,7 @@ static void test_truths(void **state)
         run_with(&r, cases[i].args, NULL, NULL);
         assert_int_equal(r.status, OPTIONS_RUN);
         assert_int_equal(r.opt.chat_send_msg, cases[i].value);
-        end(&r);
+        run_end(&r);
     }
 }
 
@@ -183,24 +124,24 @@ static void test_precedence(void **state)
     assert_int_equal(r.opt.ping_interval_ms, 4000);
     assert_int_equal(r.opt.listen.count, 1);
     assert_string_equal(r.opt.listen.items[0], "h:4");
-    end(&r);
+    run_end(&r);
 
     run_with(&r, "--config @", env, file);
     assert_int_equal(r.opt.ping_interval_ms, 3000);
     assert_int_equal(r.opt.listen.count, 1);
     assert_string_equal(r.opt.listen.items[0], "h:3");
-    end(&r);
+    run_end(&r);
 
     run_with(&r, "--config @", no_env, file);
     assert_int_equal(r.opt.ping_interval_ms, 2000);
     assert_int_equal(r.opt.listen.count, 3);
     assert_string_equal(r.opt.listen.items[2], "h:222");
-    end(&r);
+    run_end(&r);
 
     /* The last of several flags counts. */
     run_with(&r, "--ping-interval-ms 4s --ping-interval-ms 5s", no_env, NULL);
     assert_int_equal(r.opt.ping_interval_ms, 5000);
-    end(&r);
+    run_end(&r);
 }
 
 static void test_file_syntax(void **state)
@@ -210,7 +151,7 @@ static void test_file_syntax(void **state)
     (void)state;
     run_with(&r, "--config=@x", NULL, NULL);
     assert_int_equal(r.status, OPTIONS_BAD);
-    end(&r);
+    run_end(&r);
     run_with(&r, "--config @", NULL,
              "# a comment\n"
              "\n"
@@ -232,7 +173,7 @@ static void test_file_syntax(void **state)
     assert_string_equal(r.opt.node_tag, "abc");
     assert_int_equal(r.opt.cors_origins.count, 0);
     assert_int_equal(r.opt.log_level, LOG_DEBUG);
-    end(&r);
+    run_end(&r);
 }
 
 static void test_config_from_environment(void **state)
@@ -243,16 +184,16 @@ static void test_config_from_environment(void **state)
     char path[64];
 
     (void)state;
-    write_file(path, "node-tag = fromenv\n", 19);
+    run_write_file(path, "node-tag = fromenv\n", 19);
     snprintf(variable, sizeof(variable), "CONFAB_CONFIG=%s", path);
     run_with(&r, "", env, NULL);
     assert_int_equal(r.status, OPTIONS_RUN);
     assert_string_equal(r.opt.node_tag, "fromenv");
-    end(&r);
+    run_end(&r);
     /* The flag wins. */
     run_with(&r, "--config @", env, "node-tag = flag\n");
     assert_string_equal(r.opt.node_tag, "flag");
-    end(&r);
+    run_end(&r);
     unlink(path);
 }
 
@@ -363,7 +304,7 @@ static void test_mistakes(void **state)
         snprintf(expected, sizeof(expected), "confab-gateway: %s%s\n",
                  message[0] == '@' ? r.path : "", message[0] == '@' ? message + 1 : message);
         assert_string_equal(buf_text(&r.text), expected);
-        end(&r);
+        run_end(&r);
     }
 }
 
@@ -378,20 +319,20 @@ static void test_hostile_files(void **state)
 
     (void)state;
     buf_init(&text, 10000);
-    write_file(path, "path = /a\0b/\n", 13);
+    run_write_file(path, "path = /a\0b/\n", 13);
     assert_int_equal(options_parse(&set, &opt, 3, argv, NULL, &text), OPTIONS_BAD);
     assert_non_null(strstr(buf_text(&text), ": not a text file\n"));
     unlink(path);
 
     memset(large, '#', sizeof(large));
-    write_file(path, large, sizeof(large));
+    run_write_file(path, large, sizeof(large));
     assert_int_equal(options_parse(&set, &opt, 3, argv, NULL, &text), OPTIONS_BAD);
     assert_non_null(strstr(buf_text(&text), ": longer than 1048576 bytes\n"));
     unlink(path);
 
     /* A secret's file is read to a limit too. */
     argv[1] = "--redis-file";
-    write_file(path, large, sizeof(large));
+    run_write_file(path, large, sizeof(large));
     assert_int_equal(options_parse(&set, &opt, 3, argv, NULL, &text), OPTIONS_BAD);
     assert_non_null(strstr(buf_text(&text), "is longer than 4096 bytes\n"));
     unlink(path);
@@ -411,14 +352,14 @@ static void test_secrets_from_files(void **state)
     run_with(&r, "--redis redis://h --redis-password-file %", NULL, NULL);
     assert_int_equal(r.status, OPTIONS_RUN);
     assert_string_equal(r.opt.redis_password, "first line");
-    end(&r);
+    run_end(&r);
 
-    write_file(path, "redis://u:p@h\r\n", 15);
+    run_write_file(path, "redis://u:p@h\r\n", 15);
     snprintf(variable, sizeof(variable), "CONFAB_REDIS_FILE=%s", path);
     run_with(&r, "", env, NULL);
     assert_int_equal(r.status, OPTIONS_RUN);
     assert_string_equal(r.opt.redis, "redis://u:p@h");
-    end(&r);
+    run_end(&r);
     unlink(path);
 
     run_with(&r, "--redis redis://h", both, NULL);
@@ -426,67 +367,7 @@ static void test_secrets_from_files(void **state)
     assert_string_equal(
         buf_text(&r.text),
         "confab-gateway: CONFAB_REDIS_PASSWORD and CONFAB_REDIS_PASSWORD_FILE are both set\n");
-    end(&r);
-}
-
-static void test_print_config(void **state)
-{
-    static const char *const env[] = {"CONFAB_REDIS_PASSWORD=hunter2", NULL};
-    struct run r, back;
-    const char *text;
-
-    (void)state;
-    run_with(&r,
-             "--print-config --config @ --redis redis://u:hunter3@h:1/2 --listen h:1 --listen h:2",
-             env, "ping-interval-ms = 30s\n");
-    assert_int_equal(r.status, OPTIONS_EXIT);
-    text = buf_text(&r.text);
-    assert_non_null(strstr(text, "\n# Engine.IO\nping-interval-ms = 30000  # "));
-    assert_non_null(strstr(text, "\nping-timeout-ms = 20000  # default\n"));
-    assert_non_null(strstr(text, "# Listening\nlisten = h:1, h:2  # --listen\n"));
-    assert_non_null(strstr(text, "\nadmin-listen = \"\"  # default\n"));
-    assert_non_null(strstr(text, "\n# redis = redis://u:***@h:1/2  # --redis\n"));
-    assert_non_null(strstr(text, "\n# redis-password = ***  # CONFAB_REDIS_PASSWORD\n"));
-    assert_non_null(strstr(text, "\nchat-send-msg = on  # default\n"));
-    assert_non_null(strstr(text, "\nredis-rooms = exact  # default\n"));
-    assert_null(strstr(text, "hunter"));
-    assert_null(strstr(text, "health"));
-
-    /* What it prints is a configuration file with the same values. */
-    run_with(&back, "--config @", NULL, text);
-    assert_int_equal(back.status, OPTIONS_RUN);
-    assert_int_equal(back.opt.ping_interval_ms, 30000);
-    assert_int_equal(back.opt.listen.count, 2);
-    assert_string_equal(back.opt.web_dir, "");
-    assert_string_equal(back.opt.redis, "");
-    end(&back);
-    end(&r);
-}
-
-static void test_masked_urls(void **state)
-{
-    static const struct {
-        const char *url;
-        const char *shown;
-    } cases[] = {
-        {"redis://h", "\nredis = redis://h  #"},
-        {"redis://u:p@h", "\n# redis = redis://u:***@h  #"},
-        {"redis://:p@h", "\n# redis = redis://:***@h  #"},
-        {"redis://token@h", "\n# redis = redis://***@h  #"},
-        {"redis://u:a@b/c:d@h", "\n# redis = redis://u:***@h  #"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
-        char args[128];
-        struct run r;
-
-        snprintf(args, sizeof(args), "--print-config --redis %s", cases[i].url);
-        run_with(&r, args, NULL, NULL);
-        assert_int_equal(r.status, OPTIONS_EXIT);
-        assert_non_null(strstr(buf_text(&r.text), cases[i].shown));
-        end(&r);
-    }
+    run_end(&r);
 }
 
 static void test_other_exits(void **state)
@@ -497,16 +378,16 @@ static void test_other_exits(void **state)
     run_with(&r, "--check-config", NULL, NULL);
     assert_int_equal(r.status, OPTIONS_EXIT);
     assert_string_equal(buf_text(&r.text), "the configuration is valid\n");
-    end(&r);
+    run_end(&r);
 
     run_with(&r, "--check-config --listen nowhere", NULL, NULL);
     assert_int_equal(r.status, OPTIONS_BAD);
-    end(&r);
+    run_end(&r);
 
     run_with(&r, "--version", NULL, NULL);
     assert_int_equal(r.status, OPTIONS_EXIT);
     assert_string_equal(buf_text(&r.text), "confab-gateway " CONFAB_VERSION "\n");
-    end(&r);
+    run_end(&r);
 
     run_with(&r, "--help", NULL, NULL);
     assert_int_equal(r.status, OPTIONS_EXIT);
@@ -524,7 +405,7 @@ static void test_other_exits(void **state)
         assert_true(len <= 110);
         line += len + (line[len] == '\n');
     }
-    end(&r);
+    run_end(&r);
 }
 
 /* A tool's own table: no environment, other fields. */
@@ -586,8 +467,6 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_hostile_files),
         cmocka_unit_test(test_secrets_from_files),
-        cmocka_unit_test(test_print_config),
-        cmocka_unit_test(test_masked_urls),
         cmocka_unit_test(test_other_exits),
         cmocka_unit_test(test_a_tools_table),
     };
