@@ -13,6 +13,7 @@
 #include "broker/redis_link.h"
 #include "common/clock.h"
 #include "common/live.h"
+#include "tests/unit/redis_link/loop_turn.h"
 #include "tests/unit/redis_link/redis_server.h"
 #include <confab/err.h>
 
@@ -97,22 +98,9 @@ static void on_answer(void *user, int status, const struct redis_answer *answer)
         }                                                      \
     } while (0)
 
-static void wake(evutil_socket_t fd, short what, void *user)
-{
-    (void)fd;
-    (void)what;
-    (void)user;
-}
-
-/* One turn of the loop, at most 100 ms long. */
 static void turn(struct fixture *f)
 {
-    static const struct timeval longest = {0, 100000};
-    struct event *timeout = event_new(f->base, -1, 0, wake, NULL);
-
-    event_add(timeout, &longest);
-    event_base_loop(f->base, EVLOOP_ONCE);
-    event_free(timeout);
+    loop_turn(f->base, 100);
 }
 
 static void connect_link(struct fixture *f)

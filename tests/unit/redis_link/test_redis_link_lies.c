@@ -15,6 +15,7 @@
 #include "broker/redis_link.h"
 #include "common/clock.h"
 #include "common/live.h"
+#include "tests/unit/redis_link/loop_turn.h"
 #include <confab/err.h>
 
 #define PATIENCE_MS 20000
@@ -117,22 +118,9 @@ static void on_subscribed(void *user, enum redis_subscription kind, struct text 
 
 static const struct redis_link_events events = {on_connected, on_lost, on_message, on_subscribed};
 
-static void wake(evutil_socket_t fd, short what, void *user)
-{
-    (void)fd;
-    (void)what;
-    (void)user;
-}
-
-/* One turn of the loop, at most 10 ms long. */
 static void turn(struct fixture *f)
 {
-    static const struct timeval longest = {0, 10000};
-    struct event *timeout = event_new(f->base, -1, 0, wake, NULL);
-
-    event_add(timeout, &longest);
-    event_base_loop(f->base, EVLOOP_ONCE);
-    event_free(timeout);
+    loop_turn(f->base, 10);
 }
 
 #define WAIT_FOR(f, condition, meanwhile)                      \
